@@ -1,5 +1,11 @@
 """The three exceptions a user of e2e_jax can meet, each in three lines: expected, received, fix."""
 
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+
 
 class E2EError(Exception):
     """Base of all e2e_jax errors.
@@ -34,3 +40,37 @@ class ConfigError(E2EError, ValueError):
 
 class ArtifactError(E2EError, ValueError):
     """An ``.e2e`` artifact cannot be written, or is damaged, foreign, or of another format version."""
+
+
+def known_arguments[**P, R](call: Callable[P, R]) -> Callable[P, R]:
+    """Turns a misspelt, missing or surplus argument into a `ConfigError` that shows the right call.
+
+    Args:
+        call: Any function or ``__init__``.
+
+    Returns:
+        The same function with that check in front.
+
+    Example:
+        >>> @known_arguments
+        ... def resize(image, *, size=3): return size
+        >>> resize(None, sise=3)
+        Traceback (most recent call last):
+        e2e_jax.errors.ConfigError: resize: the arguments must fit resize(image, size).
+          Received: got an unexpected keyword argument 'sise'
+          Fix: check the spelling and the number of arguments.
+    """
+    signature = inspect.signature(call)
+    name = call.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+    shown = ", ".join(parameter for parameter in signature.parameters if parameter != "self")
+
+    @functools.wraps(call)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError as error:
+            fix = "check the spelling and the number of arguments."
+            raise ConfigError(f"{name}: the arguments must fit {name}({shown}).", str(error), fix) from None
+        return call(*args, **kwargs)
+
+    return checked

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -117,10 +117,10 @@ def resize_plan(
 
     def plan(geometry: Geometry) -> Geometry:
         height, width = geometry.size
-        new, bounds, capacity = _resized(geometry, size, max_size)
+        new, bounds, room = _resized(geometry, size, max_size)
         rows, cols = (
-            axis.resample(n, method=method, antialias=antialias, bound=bound, capacity=cap)
-            for axis, n, bound, cap in zip((geometry.rows, geometry.cols), new, bounds, capacity, strict=True)
+            axis.resample(new[i], method=method, antialias=antialias, bound=bounds[i], capacity=room[i])
+            for i, axis in enumerate((geometry.rows, geometry.cols))
         )
         rows_first = numerics == "pillow13" and _pillow13_rows_first(height, width, *new)
         return dataclasses.replace(geometry, rows=rows, cols=cols, rows_first=rows_first)
@@ -139,7 +139,7 @@ type Extents = tuple[Size, Size]
 
 def _resized(
     geometry: Geometry, size: int | tuple[int, int], max_size: int | None
-) -> tuple[Extents, Extents, tuple[Size | None, Size | None]]:
+) -> tuple[Extents, tuple[Extents, Extents], tuple[Size | None, Size | None]]:
     """New height and width, each axis' greatest possible scale, and the room the result needs."""
     room = (geometry.rows.capacity, geometry.cols.capacity)
     if isinstance(size, tuple):
@@ -183,7 +183,8 @@ def shorter_edge(height: Size, width: Size, *, size: int, max_size: int | None =
         >>> shorter_edge(300, 400, size=256), shorter_edge(300, 400, size=256, max_size=300)
         ((256, 341), (225, 300))
     """
-    least, most, choose = (min, max, _pick) if is_static(height) else (jnp.minimum, jnp.maximum, jnp.where)
+    static = is_static(height) and is_static(width)
+    least, most, choose = (min, max, _pick) if static else _TRACED
     short, long = least(height, width), most(height, width)
     new_short, new_long = size, size * long // short
     if max_size is not None:
@@ -196,6 +197,9 @@ def shorter_edge(height: Size, width: Size, *, size: int, max_size: int | None =
 
 def _pick(condition: bool, yes: int, no: int) -> int:
     return yes if condition else no
+
+
+_TRACED: Any = (jnp.minimum, jnp.maximum, jnp.where)
 
 
 def crop_plan(
@@ -290,14 +294,17 @@ def _grown(capacity: Size | None, more: int) -> Size | None:
 
 def flip_plan(direction: Literal["horizontal", "vertical"]) -> Plan:
     """See `flip`."""
-    name = "cols" if direction == "horizontal" else "rows"
 
     def plan(geometry: Geometry) -> Geometry:
-        axis: Axis = getattr(geometry, name)
-        flipped = axis.select(offset=axis.size - 1, step=-1, size=axis.size, capacity=axis.capacity)
-        return dataclasses.replace(geometry, **{name: flipped})
+        if direction == "horizontal":
+            return dataclasses.replace(geometry, cols=_mirrored(geometry.cols))
+        return dataclasses.replace(geometry, rows=_mirrored(geometry.rows))
 
     return plan
+
+
+def _mirrored(axis: Axis) -> Axis:
+    return axis.select(offset=axis.size - 1, step=-1, size=axis.size, capacity=axis.capacity)
 
 
 def _too_small(step: str, geometry: Geometry, window: str) -> ImageError:

@@ -1,0 +1,44 @@
+"""Checks of transform arguments, at the door and in one wording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from e2e_jax.errors import ConfigError
+
+
+def pixels(step: str, name: str, value: Any, *, least: int) -> Any:
+    """An int, or a pair of ints as a tuple, each at least ``least``."""
+    pair = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+    numbers = pair if isinstance(pair, tuple) else (pair,)
+    whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= least for n in numbers)
+    if not whole or len(numbers) not in (1, 2):
+        fix = f"pass whole pixels of at least {least}, one number or (height, width)."
+        raise ConfigError(f"{step}: {name} must be positive pixels.", f"{name}={value!r}", fix)
+    return pair
+
+
+def one_of(step: str, name: str, value: Any, allowed: tuple[str, ...]) -> Any:
+    """A value from a short list."""
+    if value not in allowed:
+        raise ConfigError(f"{step}: {name} must be known.", f"{name}={value!r}", f"one of {', '.join(allowed)}.")
+    return value
+
+
+def fill_values(step: str, fill: Any) -> tuple[float, ...]:
+    """One value, or one per channel, as a tuple."""
+    values = tuple(fill) if isinstance(fill, Sequence) and not isinstance(fill, str) else (fill,)
+    if not values or not all(isinstance(v, int | float) for v in values):
+        fix = "pass a number, or one number per channel."
+        raise ConfigError(f"{step}: fill must be numbers.", f"fill={fill!r}", fix)
+    return values
+
+
+def channel_values(step: str, name: str, values: Any) -> tuple[float, ...]:
+    """One finite value, or one per channel, as a tuple of floats."""
+    numbers = tuple(values) if isinstance(values, Sequence) else (values,)
+    if not numbers or not all(isinstance(v, int | float) and abs(v) < float("inf") for v in numbers):
+        fix = "pass a finite number, or one per channel."
+        raise ConfigError(f"{step}: {name} must be finite numbers.", f"{name}={values!r}", fix)
+    return tuple(float(v) for v in numbers)

@@ -1,0 +1,45 @@
+"""Transforms one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flax import nnx
+
+from e2e_jax.errors import ConfigError
+from e2e_jax.transforms.base import Transform
+
+
+class Compose(Transform):
+    """Runs transforms in order; consecutive geometric ones are fused into one gather per axis.
+
+    Args:
+        steps: Transforms, or their configs. The list is copied.
+
+    Raises:
+        ConfigError: A step is not a `Transform`.
+
+    Source:
+        The name and meaning of torchvision's and Gluon's ``Compose``.
+
+    Example:
+        >>> import numpy as np
+        >>> from e2e_jax import transforms as T
+        >>> pipeline = T.Compose([T.Resize(8), T.CenterCrop(6), T.ToTensor()])
+        >>> pipeline(np.zeros((10, 20, 3), np.uint8)).shape
+        (6, 6, 3)
+    """
+
+    def __init__(self, steps: Sequence[Transform | dict[str, Any]]) -> None:
+        built: list[Any] = [Transform.from_config(step) if isinstance(step, dict) else step for step in steps]
+        for step in built:
+            if not isinstance(step, Transform):
+                fix = "pass a list of transforms, e.g. [Resize(256), CenterCrop(224)]."
+                raise ConfigError("Compose: every step must be a Transform.", repr(step), fix)
+        self.steps = nnx.List(built)
+
+    @property
+    def steps_flat(self) -> tuple[Transform, ...]:
+        """The steps of nested pipelines in one row."""
+        return tuple(flat for step in self.steps for flat in step.steps_flat)

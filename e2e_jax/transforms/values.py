@@ -1,0 +1,119 @@
+"""ToTensor, Normalize, Cast and ToLayout: see the functions of the same names in `e2e_jax.ops.values`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import jax
+
+from e2e_jax.errors import ConfigError
+from e2e_jax.ops.values import cast, normalize, to_layout, to_tensor
+from e2e_jax.transforms.base import Pointwise
+from e2e_jax.transforms.check import channel_values, one_of
+from e2e_jax.types import Array
+
+LAYOUTS = ("HWC", "CHW")
+
+
+class ToTensor(Pointwise):
+    """Scales bytes to 0..1; floats pass unchanged. Channels stay last.
+
+    Source:
+        torchvision's ``ToTensor``, without its change of layout. See `e2e_jax.ops.values.to_tensor`.
+
+    Example:
+        >>> import numpy as np
+        >>> ToTensor()(np.full((1, 1, 1), 255, np.uint8)).item()
+        1.0
+    """
+
+    def __init__(self) -> None:
+        pass
+
+    def apply(self, image: Array) -> jax.Array:
+        return to_tensor(image)
+
+
+class Normalize(Pointwise):
+    """``(image - mean) / std``, channel by channel.
+
+    Args:
+        mean: One value, or one per channel, in the image's units.
+        std: Likewise, not zero.
+
+    Raises:
+        ConfigError: A value is not finite, or ``std`` holds a zero.
+
+    Source:
+        torchvision's ``Normalize``. See `e2e_jax.ops.values.normalize`.
+
+    Example:
+        >>> import numpy as np
+        >>> Normalize(127, 128)(np.full((1, 1, 3), 127, np.uint8)).ravel().tolist()
+        [0.0, 0.0, 0.0]
+    """
+
+    def __init__(self, mean: float | Sequence[float], std: float | Sequence[float]) -> None:
+        self.mean = channel_values("Normalize", "mean", mean)
+        self.std = channel_values("Normalize", "std", std)
+        if 0.0 in self.std:
+            fix = "leave constant channels out, or give them a std of 1."
+            raise ConfigError("Normalize: std must not be zero.", f"std={std!r}", fix)
+
+    def apply(self, image: Array) -> jax.Array:
+        return normalize(image, mean=self.mean, std=self.std)
+
+
+class Cast(Pointwise):
+    """Changes the dtype; floats to integers round half to even and saturate.
+
+    Args:
+        dtype: NumPy name, e.g. ``"float32"`` or ``"uint8"``.
+
+    Raises:
+        ConfigError: NumPy and JAX know no such number type.
+
+    Source:
+        See `e2e_jax.ops.values.cast`.
+
+    Example:
+        >>> import numpy as np
+        >>> Cast("uint8")(np.full((1, 1, 1), 300.0, np.float32)).item()
+        255
+    """
+
+    def __init__(self, dtype: str) -> None:
+        self.dtype = one_of("Cast", "dtype", str(dtype), DTYPES)
+
+    def apply(self, image: Array) -> jax.Array:
+        return cast(image, dtype=self.dtype)
+
+
+#: What JAX computes with when 64-bit types are off.
+DTYPES = ("uint8", "uint16", "int16", "int32", "float16", "bfloat16", "float32")
+
+
+class ToLayout(Pointwise):
+    """Moves the channels first for a network that wants them there; always the last step.
+
+    Args:
+        layout: ``"CHW"`` or ``"HWC"``.
+
+    Raises:
+        ConfigError: The layout is another.
+
+    Source:
+        See `e2e_jax.ops.values.to_layout`.
+
+    Example:
+        >>> import numpy as np
+        >>> ToLayout("CHW")(np.zeros((5, 4, 3), np.float32)).shape
+        (3, 5, 4)
+    """
+
+    def __init__(self, layout: Literal["HWC", "CHW"]) -> None:
+        self.layout = one_of("ToLayout", "layout", layout, LAYOUTS)
+
+    def apply(self, image: Array) -> jax.Array:
+        return to_layout(image, layout=self.layout)
