@@ -210,8 +210,8 @@ def tables(axis: Axis, *, fixed: bool) -> Taps:
     """
     if axis.is_static:
         return _pull(np, axis, fixed)
-    with jax.enable_x64(True):
-        return _pull(jnp, axis, fixed)
+    with jax.enable_x64(True):  # the barrier keeps XLA from recomputing weights for every pixel that uses them
+        return Taps(*jax.lax.optimization_barrier(tuple(_pull(jnp, axis, fixed))))
 
 
 def _pull(xp: ModuleType, axis: Axis, fixed: bool) -> Taps:

@@ -10,6 +10,8 @@ from e2e_jax.errors import ImageError
 from e2e_jax.types import Array, PaddedImages
 
 SMALLEST_BUCKET = 64  # pixels; below it a finer ladder saves no time worth a compilation
+LARGEST_SQUARE = 8192  # pixels; a larger square of RGB bytes would take over 200 MB
+OBLONG = 16  # ratio of the rungs from which on a slot follows both edges
 
 
 def bucket(extent: int, *, smallest: int = SMALLEST_BUCKET) -> int:
@@ -30,6 +32,29 @@ def bucket(extent: int, *, smallest: int = SMALLEST_BUCKET) -> int:
         [64, 64, 128, 2048]
     """
     return max(smallest, 1 << (extent - 1).bit_length())
+
+
+def slot(height: int, width: int) -> tuple[int, int]:
+    """Array size for an image: the square bucket of its longer edge, unless that would be mostly air.
+
+    Args:
+        height: Pixels.
+        width: Pixels.
+
+    Returns:
+        Height and width of the slot; square for all but very large or very oblong images, to compile few.
+
+    Source:
+        Measured: squares make at most one program per doubling, and cost little while the pixels fit the cache.
+
+    Example:
+        >>> slot(480, 640), slot(40, 2000)
+        ((1024, 1024), (64, 2048))
+    """
+    rungs = bucket(height), bucket(width)
+    side = max(rungs)
+    oblong = side // min(rungs) >= OBLONG
+    return rungs if oblong or side > LARGEST_SQUARE else (side, side)
 
 
 def list_to_batch(images: Sequence[Array]) -> PaddedImages:
@@ -60,8 +85,8 @@ def list_to_batch(images: Sequence[Array]) -> PaddedImages:
             ", ".join(f"{a.dtype}{a.shape}" for a in arrays[:4]) or "an empty list",
             "convert the images to one dtype and channel count first.",
         )
-    side = bucket(max(max(a.shape[:2]) for a in arrays))
-    pixels = np.zeros((len(arrays), side, side, arrays[0].shape[2]), arrays[0].dtype)
-    for slot, array in zip(pixels, arrays, strict=True):
-        slot[: array.shape[0], : array.shape[1]] = array
+    shape = slot(max(a.shape[0] for a in arrays), max(a.shape[1] for a in arrays))
+    pixels = np.zeros((len(arrays), *shape, arrays[0].shape[2]), arrays[0].dtype)
+    for room, array in zip(pixels, arrays, strict=True):
+        room[: array.shape[0], : array.shape[1]] = array
     return PaddedImages(pixels, np.array([a.shape[:2] for a in arrays], np.int32))

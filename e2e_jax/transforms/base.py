@@ -66,8 +66,12 @@ class Configured(nnx.Module):
 
     def __repr__(self) -> str:
         parameters = inspect.signature(type(self).__init__).parameters.values()
-        shown = [p for p in parameters if p.name != "self" and getattr(self, p.name) != p.default]
+        shown = [
+            p for p in parameters if p.name != "self" and getattr(self, p.name) not in (p.default, (p.default,))
+        ]
         return f"{type(self).__name__}({', '.join(_as_argument(p, getattr(self, p.name)) for p in shown)})"
+
+    __str__ = __repr__  # nnx prints modules as coloured trees
 
 
 def _as_argument(parameter: inspect.Parameter, value: object) -> str:

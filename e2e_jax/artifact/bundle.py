@@ -1,0 +1,99 @@
+"""An artifact read back into memory: manifest, parameters on the device, programs, samples."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax import export as jax_export
+
+from e2e_jax.artifact import archive, params, programs, sample
+from e2e_jax.artifact.manifest import Manifest
+from e2e_jax.errors import ArtifactError, E2EError
+from e2e_jax.transforms.base import Transform
+from e2e_jax.transforms.classify import Postprocess
+
+
+@dataclasses.dataclass(frozen=True)
+class Bundle:
+    """What an ``.e2e`` artifact holds, checked.
+
+    Args:
+        path: Where it was read from.
+        manifest: Its own description.
+        params: Parameters by path, in the order the programs take them.
+        programs: Program name to program.
+        preprocess: The transforms, for size checks on the host.
+        postprocess: The post-processor, for its host half.
+        sample: Stored input and expected outputs.
+    """
+
+    path: Path
+    manifest: Manifest
+    params: dict[tuple[str, ...], jax.Array]
+    programs: dict[str, jax_export.Exported]
+    preprocess: Transform
+    postprocess: Postprocess | None
+    sample: tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
+
+
+def read_bundle(path: str | os.PathLike[str]) -> Bundle:
+    """Reads an artifact; format, hashes and member names are checked before anything is used.
+
+    Raises:
+        ArtifactError: There is none, it is damaged, or of a newer format.
+    """
+    file = Path(path)
+    manifest, members = _read(file)
+    try:
+        return _assemble(file, manifest, members)
+    except ArtifactError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError, E2EError) as error:
+        raise archive.damaged(file, f"a manifest that contradicts itself ({error})") from error
+
+
+def read_manifest(path: str | os.PathLike[str]) -> Manifest:
+    """Only what an artifact says about itself, after the same checks of names and hashes.
+
+    Raises:
+        ArtifactError: As `read_bundle`.
+    """
+    return _read(Path(path))[0]
+
+
+def _read(file: Path) -> tuple[Manifest, dict[str, bytes]]:
+    if not file.exists():
+        raise archive.damaged(file, "there is no such file")
+    members = archive.read(file)
+    return Manifest.from_members(file, members), members
+
+
+def _assemble(path: Path, manifest: Manifest, members: dict[str, bytes]) -> Bundle:
+    samples = manifest.samples
+    return Bundle(
+        path=path,
+        manifest=manifest,
+        params=params.restore(path, members, manifest.params),
+        programs={kind: _program(path, members[record["member"]]) for kind, record in manifest.programs.items()},
+        preprocess=Transform.from_config(manifest.preprocess),
+        postprocess=_postprocess(manifest),
+        sample=(sample.unpack(path, members[samples["input"]]), sample.unpack(path, members[samples["outputs"]])),
+    )
+
+
+def _postprocess(manifest: Manifest) -> Postprocess | None:
+    config: dict[str, Any] | None = manifest.postprocess
+    return None if config is None else Postprocess.from_config(config | {"labels": manifest.labels})
+
+
+def _program(path: Path, content: bytes) -> jax_export.Exported:
+    try:
+        return programs.deserialize(content)
+    except Exception as error:  # flatbuffers and MLIR raise whatever the bytes lead them to
+        fix = "load it with the JAX release that wrote it (see `e2e-jax inspect`) and export it again."
+        raise ArtifactError("load: this JAX must be able to read the programs.", f"{path}: {error}", fix) from error

@@ -1,0 +1,53 @@
+"""The manifest for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from e2e_jax.artifact.manifest import Manifest
+from e2e_jax.transforms.base import Transform
+
+
+def card(manifest: Manifest) -> str:
+    """What an artifact takes, does and returns, on one page.
+
+    Args:
+        manifest: Of the artifact.
+
+    Returns:
+        Text of about twenty lines.
+    """
+    steps = Transform.from_config(manifest.preprocess).steps_flat
+    numbers = sum(int(np.prod(leaf["shape"])) for leaf in manifest.params)
+    blocks = [
+        [f"{manifest.name}   (e2e artifact, format {manifest.format})"],
+        _section("takes", [_line(name, spec) for name, spec in manifest.signature["inputs"].items()]),
+        _section("steps", [repr(step) for step in steps] or ["none"]),
+        _section("network", [f"{numbers:,} parameters in {len(manifest.params)} arrays"]),
+        _section("finish", [_finish(manifest)]),
+        _section("returns", [_line(name, spec) for name, spec in manifest.signature["outputs"].items()]),
+        _section("runs", [f"{kind} on {', '.join(p['platforms'])}" for kind, p in manifest.programs.items()]),
+        _section("made", [manifest.created, ", ".join(f"{k} {v}" for k, v in manifest.versions.items())]),
+        _section("readable", [f"by other JAX releases until {manifest.expires[:10]}"]),
+        _section("use", [f'e2e_jax.load("{manifest.name}.e2e").predict("photo.jpg")']),
+    ]
+    return "\n".join(line for block in blocks for line in block)
+
+
+def _section(title: str, lines: list[str]) -> list[str]:
+    return [f"{title if i == 0 else '':10}{line}" for i, line in enumerate(lines)]
+
+
+def _line(name: str, spec: dict[str, Any]) -> str:
+    values = " in {}..{}".format(*spec["range"]) if "range" in spec else ""
+    return f"{name}: {spec['dtype']}[{', '.join(str(n) for n in spec['shape'])}]{values}"
+
+
+def _finish(manifest: Manifest) -> str:
+    if manifest.postprocess is None:
+        return "none: the network's own output"
+    options = ", ".join(f"{name}={value!r}" for name, value in manifest.postprocess.items() if name != "type")
+    labels = f" over {len(manifest.labels)} labels ({', '.join(manifest.labels[:3])}, …)" if manifest.labels else ""
+    return f"{manifest.postprocess['type']}({options}){labels}"

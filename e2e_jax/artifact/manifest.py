@@ -1,0 +1,106 @@
+"""The manifest: what an artifact says about itself, as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from e2e_jax.artifact.archive import MANIFEST, damaged, digest
+from e2e_jax.errors import ArtifactError
+
+FORMAT = 1  # version of the artifact format this release writes; it reads this one and all earlier ones
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """Everything about a model but its parameters and programs.
+
+    Args:
+        format: Version of the artifact format.
+        name: Of the model.
+        created: ISO 8601, UTC.
+        expires: When `jax.export` stops promising to read the programs, ISO 8601.
+        signature: Names, dtypes, shapes and value ranges of inputs and outputs; symbols stand for free extents.
+        preprocess: Config of the transforms.
+        postprocess: Config of the post-processor without its labels, or ``None``.
+        labels: Class names in the order of the network's outputs.
+        numerics: Which library's rules each step follows.
+        decoding: How files became pixels.
+        programs: Program name to member and platforms.
+        params: Path, shape and dtype of each parameter, in the order the programs take them.
+        samples: Members with an input and the outputs it must give, and the tolerance.
+        versions: Of the packages that wrote the artifact.
+        members: sha256 of every other member.
+    """
+
+    format: int
+    name: str
+    created: str
+    expires: str
+    signature: dict[str, Any]
+    preprocess: dict[str, Any]
+    postprocess: dict[str, Any] | None
+    labels: list[str]
+    numerics: dict[str, Any]
+    decoding: dict[str, Any]
+    programs: dict[str, Any]
+    params: list[dict[str, Any]]
+    samples: dict[str, Any]
+    versions: dict[str, str]
+    members: dict[str, str]
+
+    def to_json(self) -> bytes:
+        """UTF-8 JSON, indented for people."""
+        return json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False).encode()
+
+    @classmethod
+    def from_members(cls, path: Path, members: dict[str, bytes]) -> Manifest:
+        """Reads and checks the manifest of an archive, and the hash of every member.
+
+        Raises:
+            ArtifactError: The format is newer, a field is missing or of the wrong kind, or a hash differs.
+        """
+        try:
+            fields = json.loads(members[MANIFEST])
+        except (ValueError, RecursionError) as error:
+            raise damaged(path, f"a manifest that is not JSON ({error})") from error
+        _check_format(path, fields)
+        kinds = {field.name: field.type for field in dataclasses.fields(cls)}
+        for name, kind in kinds.items():
+            if not _is(fields.get(name), str(kind)):
+                raise damaged(path, f"manifest field {name!r} is not a {kind}")
+        manifest = cls(**{name: fields[name] for name in kinds})
+        _check_hashes(path, manifest.members, members)
+        return manifest
+
+
+_KINDS = {"int": int, "str": str, "dict": dict, "list": list}
+
+
+def _is(value: object, kind: str) -> bool:
+    if value is None:
+        return kind.endswith("None")
+    return isinstance(value, _KINDS[kind.split("[")[0].split(" ")[0]])
+
+
+def _check_format(path: Path, fields: object) -> None:
+    version = fields.get("format") if isinstance(fields, dict) else None
+    if not isinstance(version, int) or version < 1:
+        raise damaged(path, f"a manifest without a format version (format={version!r})")
+    if version > FORMAT:
+        fix = "install a newer e2e_jax."
+        raise ArtifactError(
+            f"load: the artifact's format must be at most {FORMAT}.", f"format {version}: {path}", fix
+        )
+
+
+def _check_hashes(path: Path, expected: dict[str, str], members: dict[str, bytes]) -> None:
+    present = members.keys() - {MANIFEST}
+    if present != expected.keys():
+        odd = sorted(present ^ expected.keys())
+        raise damaged(path, f"members missing or not in the manifest: {', '.join(odd[:3])}")
+    for name, sha256 in expected.items():
+        if digest(members[name]) != sha256:
+            raise damaged(path, f"member {name} does not have the recorded sha256")

@@ -1,0 +1,124 @@
+"""The compiled half of an artifact: three portable programs written by `jax.export`.
+
+``dense`` takes a batch of one size through everything. ``ragged`` takes images of different sizes as far as the
+last geometric step, where they all have one size; ``network`` takes them on from there. Two programs for lists,
+because geometry compiles in a fraction of a second and is needed once per bucket, and the network once per batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import export as jax_export
+
+from e2e_jax.artifact.params import Path_, named_leaves
+from e2e_jax.artifact.sample import name_of
+from e2e_jax.errors import ConfigError, E2EError
+from e2e_jax.model import EndToEnd, split_at_geometry
+from e2e_jax.types import Array, PaddedImages
+
+PLATFORMS = ("cpu", "cuda")
+PROBE = 4096  # pixels; any image larger than every crop shows what sizes the geometry leaves
+
+
+class Traced:
+    """A model taken apart for export: parameters by path, and functions of them.
+
+    Args:
+        model: Is not changed; a copy of its network is put into evaluation mode.
+    """
+
+    def __init__(self, model: EndToEnd) -> None:
+        network = nnx.clone(model.network)
+        network.eval()
+        split: Any = nnx.split(network, nnx.RngState, ...)
+        self.graph, self.randomness, self.state = split
+        self.leaves: dict[Path_, jax.Array] = named_leaves(self.state)
+        self.postprocess = model.postprocess
+        self.head, self.tail = split_at_geometry(model.preprocess)
+        self.whole = model.preprocess
+
+    def dense(self, params: list[Array], images: Array) -> Any:
+        """``(b, h, w, c)`` photos to outputs."""
+        return self._model(self.whole, params)(images)
+
+    def ragged(self, pixels: Array, sizes: Array) -> Array:
+        """Padded photos to ``(b, oh, ow, c)`` of one size."""
+        return self.head(PaddedImages(pixels, sizes))
+
+    def network(self, params: list[Array], x: Array) -> Any:
+        """What ``ragged`` returns to outputs."""
+        return self._model(self.tail, params)(x)
+
+    def _model(self, preprocess: Any, params: list[Array]) -> EndToEnd:
+        flat = zip(nnx.to_flat_state(self.state), params, strict=True)
+        state = nnx.from_flat_state([(path, leaf.replace(value)) for (path, leaf), value in flat])
+        network = nnx.merge(self.graph, self.randomness, state)
+        return EndToEnd(preprocess, network, self.postprocess)
+
+    def ragged_result(self, channels: int, dtype: str) -> jax.ShapeDtypeStruct | None:
+        """Shape (1, oh, ow, c) and dtype of what `ragged` returns, or ``None`` where sizes stay different."""
+        pixels = jax.ShapeDtypeStruct((1, PROBE, PROBE, channels), jnp.dtype(dtype))
+        try:
+            shaped = jax.eval_shape(self.ragged, pixels, jax.ShapeDtypeStruct((1, 2), jnp.int32))
+        except ConfigError:
+            return None
+        return None if isinstance(shaped, PaddedImages) else shaped
+
+
+def serialize(traced: Traced, *, channels: int, dtype: str) -> dict[str, bytes]:
+    """Exports the programs for `PLATFORMS` with symbolic batch and image sizes.
+
+    Args:
+        traced: The model.
+        channels: Of the photos.
+        dtype: Of the photos.
+
+    Returns:
+        Program name to `jax.export` bytes; ``ragged`` and ``network`` only where geometry leaves one size.
+
+    Raises:
+        ConfigError: A part cannot be traced with symbolic shapes.
+    """
+    b, h, w = jax_export.symbolic_shape("b, h, w")
+    params = [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in traced.leaves.values()]
+    photos = jax.ShapeDtypeStruct((b, h, w, channels), jnp.dtype(dtype))
+    jobs: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {"dense": (traced.dense, (params, photos))}
+    if (moved := traced.ragged_result(channels, dtype)) is not None:
+        jobs["ragged"] = (traced.ragged, (photos, jax.ShapeDtypeStruct((b, 2), jnp.int32)))
+        jobs["network"] = (traced.network, (params, jax.ShapeDtypeStruct((b, *moved.shape[1:]), moved.dtype)))
+    return {name: _export(name, function, arguments) for name, (function, arguments) in jobs.items()}
+
+
+def _export(name: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
+    try:
+        exported = jax_export.export(jax.jit(function), platforms=PLATFORMS)(*arguments)
+    except E2EError:
+        raise
+    except (TypeError, ValueError, NotImplementedError) as error:
+        fix = "use shapes that depend only on the input's; see the error above for the operation."
+        raise ConfigError(f"export: the {name} program must be traceable.", str(error)[:300], fix) from error
+    return bytes(exported.serialize(vjp_order=1 if name == "dense" else 0))
+
+
+def deserialize(content: bytes) -> jax_export.Exported:
+    """A program back from its bytes."""
+    return jax_export.deserialize(bytearray(content))
+
+
+def outputs(content: bytes) -> dict[str, Any]:
+    """Name, dtype and shape of each output of a program; symbols stand for free extents."""
+    exported = deserialize(content)
+    tree = jax.tree.unflatten(exported.out_tree, exported.out_avals)
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {
+        name_of(path): {
+            "dtype": aval.dtype.name,
+            "shape": [n if isinstance(n, int) else str(n) for n in aval.shape],
+        }
+        for path, aval in leaves
+    }

@@ -1,0 +1,69 @@
+"""A stored input and the outputs it must give: how an artifact proves itself on another machine."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any, cast
+
+import jax
+import numpy as np
+
+from e2e_jax.artifact.archive import damaged
+
+INPUT, OUTPUTS = "samples/input.npz", "samples/outputs.npz"
+SIZE = (240, 320)  # pixels of the stored photo
+TOLERANCE = 1e-3  # largest absolute difference of a probability between machines; float32 sums differ in order
+
+
+def picture(channels: int, dtype: str) -> np.ndarray:
+    """A photo-like test picture ``(1, h, w, channels)``: coloured waves with a little noise, always the same."""
+    h, w = SIZE
+    y, x = np.mgrid[0:h, 0:w] / 40.0
+    waves = np.stack([np.sin(x + c) * np.cos(y * (c + 1) / 2) for c in range(channels)], -1)
+    noise = np.random.default_rng(0).uniform(-0.1, 0.1, waves.shape)
+    unit = np.clip(waves * 0.45 + 0.5 + noise, 0, 1)
+    return ((unit * 255).astype(np.uint8) if dtype == "uint8" else unit.astype(dtype))[None]
+
+
+def pack(arrays: dict[str, np.ndarray]) -> bytes:
+    """Named arrays as an npz member."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **cast(dict[str, Any], arrays))
+    return buffer.getvalue()
+
+
+def unpack(path: Path, content: bytes) -> dict[str, np.ndarray]:
+    """Named arrays of an npz member; never runs code from it.
+
+    Raises:
+        ArtifactError: The member is not an npz of plain arrays.
+    """
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            return dict(stored)
+    except Exception as error:  # numpy and zipfile raise a dozen kinds for damaged bytes, each means the same here
+        raise damaged(path, f"a stored sample that cannot be read ({error})") from error
+
+
+def by_name(outputs: Any) -> dict[str, np.ndarray]:
+    """Any tree of outputs as named arrays."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(outputs)
+    return {name_of(path): np.asarray(leaf) for path, leaf in leaves}
+
+
+def name_of(path: tuple[Any, ...]) -> str:
+    """Name of one output in a tree of outputs: its keys joined by slashes, ``"output"`` where it stands alone."""
+    return jax.tree_util.keystr(path, simple=True, separator="/") or "output"
+
+
+def difference(expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> float:
+    """Largest absolute difference of the floating outputs; infinite where names or shapes differ.
+
+    Integer outputs, such as the order of classes, follow from the floating ones and may swap on ties.
+    """
+    if expected.keys() != found.keys() or any(expected[k].shape != found[k].shape for k in expected):
+        return float("inf")
+    floating = [k for k in expected if np.issubdtype(expected[k].dtype, np.floating)]
+    gaps = [np.abs(expected[k].astype(np.float64) - found[k]).max(initial=0) for k in floating]
+    return float(np.nan_to_num(max(gaps, default=0.0), nan=np.inf))

@@ -1,0 +1,136 @@
+"""e2e-jax: demo, predict, inspect, verify."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from e2e_jax.errors import E2EError
+
+OK, BAD_INPUT, USAGE = 0, 1, 2  # exit codes
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: Without the program's name; ``sys.argv[1:]`` if absent.
+
+    Returns:
+        0, or 1 where an input was bad; a usage error exits with 2.
+
+    Example:
+        >>> main(["verify", "missing.e2e"])
+        1
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except E2EError as error:
+        _complain(error)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("interrupted; nothing was left half written", file=sys.stderr)
+        return 130  # 128 + SIGINT, as shells report it
+    except BrokenPipeError:  # the reader of a pipe, e.g. head, has seen enough
+        sys.stderr.close()
+        return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="e2e-jax", description="End-to-end models: raw photos in, answers out.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    demo = commands.add_parser("demo", help="export EfficientNet-Lite0 and label the sample photos")
+    demo.add_argument("photos", nargs="?", default="data_samples", metavar="FOLDER", help="photos to label")
+    demo.add_argument("--output", default="build/efficientnet_lite0.e2e", metavar="FILE", help="the artifact")
+    demo.set_defaults(run=_demo)
+    predict = commands.add_parser("predict", help="label image files")
+    predict.add_argument("model", metavar="MODEL", help="an .e2e artifact")
+    predict.add_argument("files", nargs="+", metavar="FILE", help="images of any size")
+    predict.add_argument("--json", action="store_true", help="one JSON object per file, with all candidates")
+    predict.set_defaults(run=_predict)
+    inspect = commands.add_parser("inspect", help="show what an artifact says about itself")
+    inspect.add_argument("model", metavar="MODEL", help="an .e2e artifact")
+    inspect.add_argument("--json", action="store_true", help="the manifest")
+    inspect.set_defaults(run=_inspect)
+    verify = commands.add_parser("verify", help="replay an artifact's stored sample on this machine")
+    verify.add_argument("model", metavar="MODEL", help="an .e2e artifact")
+    verify.set_defaults(run=_verify)
+    return parser
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from e2e_jax import demo  # commands import what they need: --help answers at once
+
+    return demo.run(options.output, options.photos)
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from e2e_jax.predictor import load
+
+    results = load(options.model).predict(list(options.files), on_error="skip")
+    for file, result in zip(options.files, results, strict=True):
+        print(json.dumps(as_json(file, result)) if options.json else as_line(file, result))
+    return BAD_INPUT if any(isinstance(result, E2EError) for result in results) else OK
+
+
+def as_json(file: str, result: Any) -> dict[str, Any]:
+    """One prediction as plain data."""
+    if isinstance(result, E2EError):
+        return {"file": file, "error": str(result)}
+    if not hasattr(result, "top"):
+        return {"file": file, "output": {name: leaf.tolist() for name, leaf in _named(result).items()}}
+    return {
+        "file": file,
+        "label": result.label,
+        "score": result.score,
+        "id": result.id,
+        "top": [c._asdict() for c in result.top],
+    }
+
+
+def as_line(file: str, result: Any) -> str:
+    """One prediction for people."""
+    if isinstance(result, E2EError):
+        return f"{file}: {result}"
+    if not hasattr(result, "top"):
+        return f"{file}: {', '.join(f'{name} {leaf.dtype}{leaf.shape}' for name, leaf in _named(result).items())}"
+    return f"{file}: {result.label} ({result.score:.1%})"
+
+
+def _named(outputs: Any) -> dict[str, Any]:
+    from e2e_jax.artifact.sample import by_name
+
+    return by_name(outputs)
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from e2e_jax.artifact.bundle import read_manifest
+    from e2e_jax.artifact.card import card
+
+    manifest = read_manifest(options.model)
+    print(manifest.to_json().decode() if options.json else card(manifest))
+    return OK
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from e2e_jax.predictor import load
+
+    predictor = load(options.model)
+    worst = predictor.verify()
+    tolerance = predictor.manifest.samples["tolerance"]
+    print(f"{options.model}: the stored sample replays within {worst:.2g} (tolerance {tolerance:g})")
+    return OK
+
+
+def _complain(error: E2EError) -> None:
+    print(error, file=sys.stderr)
+    for note in getattr(error, "__notes__", []):
+        print(f"  ({note})", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

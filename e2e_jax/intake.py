@@ -1,0 +1,78 @@
+"""What a user hands to a predictor becomes a checked image array, or an `ImageError` that says what to change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from e2e_jax.decoding import decode
+from e2e_jax.errors import ImageError
+from e2e_jax.transforms.base import Transform
+
+
+class Intake:
+    """The door of a predictor.
+
+    Args:
+        signature: Of the artifact's images: dtype, shape and value range.
+        preprocess: Knows which image sizes suit its steps.
+    """
+
+    def __init__(self, signature: dict[str, Any], preprocess: Transform) -> None:
+        self.dtype, self.channels = np.dtype(signature["dtype"]), int(signature["shape"][-1])
+        self.low, self.high = signature["range"]
+        self.preprocess = preprocess
+
+    def image(self, source: Any) -> np.ndarray:
+        """Path, bytes, file, PIL image or array to one image ``(h, w, c)``.
+
+        Raises:
+            ImageError: It cannot be read, or does not fit the signature.
+        """
+        is_array = isinstance(source, np.ndarray | jax.Array)
+        image = np.asarray(source) if is_array else self._decoded(source)
+        if image.ndim == 2:
+            image = image[..., None]
+        if image.ndim == 3 and image.shape[2] == 1:
+            image = np.repeat(image, self.channels, axis=2)
+        return self.checked(image)
+
+    def checked(self, images: np.ndarray) -> np.ndarray:
+        """One image ``(h, w, c)`` or a batch ``(b, h, w, c)``, if it fits the signature."""
+        if images.ndim not in (3, 4) or images.shape[-1] != self.channels or 0 in images.shape[-3:]:
+            fix = f"pass (height, width, {self.channels}), channels last; or a batch of them, with a leading axis."
+            raise ImageError(f"predict: an image must have {self.channels} channels.", f"shape {images.shape}", fix)
+        if images.dtype != self.dtype:
+            raise ImageError(
+                f"predict: pixels must be {self.dtype} in {self.low}..{self.high}.",
+                f"{images.dtype}{_range(images)}",
+                self._conversion(images),
+            )
+        within = bool(np.all((images >= self.low) & (images <= self.high)))  # false for NaN
+        if not within:
+            fix = f"scale finite values to {self.low}..{self.high}."
+            raise ImageError(f"predict: pixels must lie in {self.low}..{self.high}.", _range(images).strip(), fix)
+        self.preprocess.output_size(*images.shape[-3:-1])
+        return images
+
+    def _decoded(self, source: Any) -> np.ndarray:
+        pixels = decode(source)  # (h, w, 3) uint8
+        if self.channels == 1:
+            weights = np.array([19595, 38470, 7471])  # Pillow's L: ITU-R 601-2 luma in 16-bit fixed point
+            pixels = ((pixels @ weights + 0x8000) >> 16).astype(np.uint8)[..., None]
+        return pixels if self.dtype == np.uint8 else (pixels / np.float32(255)).astype(self.dtype)
+
+    def _conversion(self, images: np.ndarray) -> str:
+        if self.dtype == np.uint8 and np.issubdtype(images.dtype, np.floating):
+            return "for values in 0..1 pass (image * 255).round().astype(np.uint8)."
+        return f"convert the image to {self.dtype} in {self.low}..{self.high}."
+
+
+def _range(images: np.ndarray) -> str:
+    if images.size == 0 or not np.issubdtype(images.dtype, np.number):
+        return ""
+    if np.issubdtype(images.dtype, np.floating) and not np.isfinite(images).all():
+        return " with NaN or infinite values"
+    return f" in {images.min()}..{images.max()}"

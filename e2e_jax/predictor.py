@@ -1,0 +1,213 @@
+"""load and Predictor: raw photos in, typed results out, from nothing but the artifact."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+
+import jax
+import numpy as np
+from flax import nnx
+from tqdm.auto import tqdm
+
+from e2e_jax.artifact import sample
+from e2e_jax.artifact.bundle import Bundle, read_bundle
+from e2e_jax.artifact.manifest import Manifest
+from e2e_jax.errors import ArtifactError, ConfigError, ImageError, known_arguments
+from e2e_jax.intake import Intake
+from e2e_jax.ops.batch import bucket, list_to_batch
+from e2e_jax.runner import Compilation, Runner
+
+LARGEST_BATCH = 32  # images per run of the network; longer lists are cut
+DECODERS = min(os.cpu_count() or 1, 8)  # threads; decoders release the interpreter lock
+
+type OnError = Literal["raise", "skip"]
+
+
+@known_arguments
+def load(path: str | os.PathLike[str]) -> Predictor:
+    """Opens an artifact; none of the classes it was made with is imported.
+
+    Args:
+        path: A file written by `export`, or a folder with its members.
+
+    Returns:
+        A `Predictor` on the default device of this process.
+
+    Raises:
+        ArtifactError: There is none, it is damaged, of a newer format, or unreadable for this JAX.
+
+    Source:
+        Programs by ``jax.export``, parameters by Orbax.
+
+    Example:
+        >>> load("missing.e2e")
+        Traceback (most recent call last):
+        e2e_jax.errors.ArtifactError: load: the file must be a whole e2e artifact.
+          Received: missing.e2e: there is no such file
+          Fix: check the path, copy the file again, or export it anew.
+    """
+    return Predictor(read_bundle(path))
+
+
+class Predictor:
+    """A loaded model.
+
+    Args:
+        bundle: What `load` read.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._runner = Runner(bundle.programs, list(bundle.params.values()))
+        self._intake = Intake(bundle.manifest.signature["inputs"]["images"], bundle.preprocess)
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the artifact says about itself."""
+        return self._bundle.manifest
+
+    @property
+    def signature(self) -> dict[str, Any]:
+        """Names, dtypes, shapes and ranges of inputs and outputs."""
+        return self.manifest.signature
+
+    @property
+    def compilations(self) -> tuple[Compilation, ...]:
+        """What has been compiled so far, for which shapes, in how many seconds."""
+        return tuple(self._runner.ledger)
+
+    @known_arguments
+    def predict(self, images: Any, *, on_error: OnError = "raise", progress: bool = True) -> Any:
+        """Answers for one photo, a batch, or a list of photos of any kinds and sizes.
+
+        Args:
+            images: A path, bytes, binary file, PIL image or array ``(h, w, c)``; a list mixing them; or a batch
+                ``(b, h, w, c)``. Arrays have the dtype and range of the signature.
+            on_error: In a list, ``"raise"`` stops at a bad image, ``"skip"`` puts its `ImageError` in its place.
+            progress: Show a bar where a list takes over a second.
+
+        Returns:
+            One result, e.g. a `Classification`, or a list of them in the order given.
+
+        Raises:
+            ImageError: An image cannot be read or does not fit the signature.
+            ConfigError: An option is unknown.
+        """
+        if on_error not in ("raise", "skip"):
+            raise ConfigError("predict: on_error must be known.", f"{on_error=}", "one of raise, skip.")
+        if isinstance(images, list | tuple):
+            return self._predict_list(images, on_error, progress)
+        if isinstance(images, np.ndarray | jax.Array) and images.ndim == 4:
+            return self._predict_batch(self._intake.checked(np.asarray(images)))
+        return self._predict_sizes([self._intake.image(images)])[0]
+
+    def verify(self) -> float:
+        """Replays the stored sample on this machine, through every program.
+
+        Returns:
+            The largest absolute difference from the recorded outputs.
+
+        Raises:
+            ArtifactError: It exceeds the recorded tolerance.
+        """
+        stored, expected = self._bundle.sample
+        photo = stored["images"]
+        runs = [self._runner.dense(photo)]
+        if "ragged" in self._bundle.programs:
+            runs.append(self._runner.network(self._fit(list(photo))))
+        worst = max(sample.difference(expected, sample.by_name(outputs)) for outputs in runs)
+        tolerance = float(self.manifest.samples["tolerance"])
+        if not worst <= tolerance:
+            fix = "do not use it here; export it again with the versions installed, and report the device."
+            found = f"a difference of {worst:.3g} on {jax.devices()[0].device_kind}"
+            raise ArtifactError(f"verify: the stored sample must replay to {tolerance:g}.", found, fix)
+        return worst
+
+    def as_module(self) -> LoadedModule:
+        """The loaded model as an `nnx.Module`: composes, differentiates with respect to its parameters."""
+        return LoadedModule(self._bundle)
+
+    def __repr__(self) -> str:
+        inputs = self.signature["inputs"]["images"]
+        takes = f"{inputs['dtype']}[{', '.join(str(n) for n in inputs['shape'])}]"
+        return f"Predictor({self.manifest.name!r}, images={takes}, labels={len(self.manifest.labels)})"
+
+    def _predict_list(self, sources: Sequence[Any], on_error: OnError, progress: bool) -> list[Any]:
+        results: list[Any] = []
+        with tqdm(total=len(sources), disable=not progress, delay=1.0, leave=False, unit="image") as bar:
+            for start in range(0, len(sources), LARGEST_BATCH):
+                chunk = sources[start : start + LARGEST_BATCH]
+                read = list(self._read(chunk, start, on_error))
+                good = [image for image in read if isinstance(image, np.ndarray)]
+                answers = iter(self._predict_sizes(good))
+                results += [next(answers) if isinstance(image, np.ndarray) else image for image in read]
+                bar.update(len(chunk))
+        return results
+
+    def _read(self, sources: Sequence[Any], start: int, on_error: OnError) -> Iterator[np.ndarray | ImageError]:
+        """Images in order, decoded side by side; a bad one raises, or stands in its place."""
+
+        def read(numbered: tuple[int, Any]) -> np.ndarray | ImageError:
+            try:
+                return self._intake.image(numbered[1])
+            except ImageError as error:
+                error.add_note(f"item {numbered[0]} of the list")
+                return error
+
+        with ThreadPoolExecutor(DECODERS) as pool:
+            for image in pool.map(read, enumerate(sources, start)):
+                if isinstance(image, ImageError) and on_error == "raise":
+                    raise image
+                yield image
+
+    def _predict_sizes(self, images: list[np.ndarray]) -> list[Any]:
+        """Images of any sizes, at most `LARGEST_BATCH`."""
+        if not images:
+            return []
+        if "ragged" not in self._bundle.programs:
+            return [self._predict_batch(image[None])[0] for image in images]
+        return self._results(self._runner.network(_filled(self._fit(images))), len(images))
+
+    def _fit(self, images: list[np.ndarray]) -> np.ndarray:
+        """Each image through the geometry, in the bucket of its own size."""
+        padded = [list_to_batch([image]) for image in images]
+        return np.concatenate([self._runner.ragged(one.pixels, one.sizes) for one in padded])
+
+    def _predict_batch(self, images: np.ndarray) -> list[Any]:
+        parts = [images[at : at + LARGEST_BATCH] for at in range(0, len(images), LARGEST_BATCH)]
+        return [result for part in parts for result in self._results(self._runner.dense(_filled(part)), len(part))]
+
+    def _results(self, outputs: Any, wanted: int) -> list[Any]:
+        """Typed results of the first ``wanted`` rows; the rest only filled the batch."""
+        rows = jax.tree.map(lambda leaf: np.asarray(leaf)[:wanted], outputs)
+        if self._bundle.postprocess is not None:
+            return self._bundle.postprocess.build(rows)
+        return [jax.tree.map(lambda leaf, at=at: leaf[at], rows) for at in range(wanted)]
+
+
+def _filled(batch: np.ndarray) -> np.ndarray:
+    """A batch filled with zeros up to a power of two, so that few batch sizes are compiled."""
+    missing = bucket(len(batch), smallest=1) - len(batch)
+    return np.pad(batch, ((0, missing), *((0, 0),) * (batch.ndim - 1))) if missing else batch
+
+
+class LoadedModule(nnx.Module):
+    """A loaded artifact inside other models: the ``dense`` program over parameters that can be trained.
+
+    Args:
+        bundle: What `load` read.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.params = nnx.Dict({"/".join(path): nnx.Param(leaf) for path, leaf in bundle.params.items()})
+        self.names = tuple("/".join(path) for path in bundle.params)
+        self.program = bundle.programs["dense"]
+
+    def __call__(self, images: Any) -> Any:
+        """``(b, h, w, c)`` or ``(h, w, c)`` photos to the model's traced outputs, by name."""
+        if images.ndim == 3:  # (h, w, c)
+            return jax.tree.map(lambda leaf: leaf[0], self(images[None]))
+        return self.program.call([self.params[name][...] for name in self.names], images)

@@ -1,0 +1,61 @@
+"""Runs exported programs: compiles once per shape, keeps a ledger of what was compiled."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Any
+
+import jax
+import numpy as np
+from jax import export as jax_export
+
+
+@dataclasses.dataclass(frozen=True)
+class Compilation:
+    """One line of the compile ledger: which program, for which input shape, in how many seconds."""
+
+    program: str
+    shape: tuple[int, ...]
+    seconds: float
+
+
+class Runner:
+    """The programs of one artifact on this machine's default device.
+
+    Args:
+        programs: Program name to exported program.
+        params: Parameters in the order the programs take them.
+    """
+
+    def __init__(self, programs: dict[str, jax_export.Exported], params: list[jax.Array]) -> None:
+        self.programs = programs
+        self.params = params
+        self.ledger: list[Compilation] = []
+        self._compiled: dict[tuple[str, tuple[int, ...]], Any] = {}
+
+    def dense(self, images: np.ndarray) -> Any:
+        """``(b, h, w, c)`` photos to outputs."""
+        return self._run("dense", self.params, images)
+
+    def ragged(self, pixels: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+        """Padded photos to network inputs of one size, on the host."""
+        return np.asarray(self._run("ragged", pixels, sizes))
+
+    def network(self, x: np.ndarray) -> Any:
+        """Network inputs to outputs."""
+        return self._run("network", self.params, x)
+
+    def _run(self, program: str, *arguments: Any) -> Any:
+        shape = next(a.shape for a in arguments if not isinstance(a, list))
+        key = (program, shape)
+        if key not in self._compiled:
+            self._compiled[key] = self._compile(program, shape, arguments)
+        return self._compiled[key](*arguments)
+
+    def _compile(self, program: str, shape: tuple[int, ...], arguments: tuple[Any, ...]) -> Any:
+        start = time.perf_counter()
+        shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), arguments)
+        compiled = jax.jit(self.programs[program].call).lower(*shapes).compile()
+        self.ledger.append(Compilation(program, shape, time.perf_counter() - start))
+        return compiled
