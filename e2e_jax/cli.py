@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from e2e_jax.errors import E2EError
@@ -71,7 +72,8 @@ def _demo(options: argparse.Namespace) -> int:
 def _predict(options: argparse.Namespace) -> int:
     from e2e_jax.predictor import load
 
-    results = load(options.model).predict(list(options.files), on_error="skip")
+    with _status(f"loading {options.model} and compiling it for {len(options.files)} files …"):
+        results = load(options.model).predict(list(options.files), on_error="skip")
     for file, result in zip(options.files, results, strict=True):
         print(json.dumps(as_json(file, result)) if options.json else as_line(file, result))
     return BAD_INPUT if any(isinstance(result, E2EError) for result in results) else OK
@@ -119,11 +121,25 @@ def _inspect(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     from e2e_jax.predictor import load
 
-    predictor = load(options.model)
-    worst = predictor.verify()
+    with _status(f"loading {options.model} and replaying its sample …"):
+        predictor = load(options.model)
+        worst = predictor.verify()
     tolerance = predictor.manifest.samples["tolerance"]
     print(f"{options.model}: the stored sample replays within {worst:.2g} (tolerance {tolerance:g})")
     return OK
+
+
+@contextlib.contextmanager
+def _status(text: str) -> Iterator[None]:
+    """A line on a terminal's standard error while something takes its seconds."""
+    shown = sys.stderr.isatty()
+    if shown:
+        print(f"{text}\r", end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        if shown:
+            print(f"{' ' * len(text)}\r", end="", file=sys.stderr, flush=True)
 
 
 def _complain(error: E2EError) -> None:

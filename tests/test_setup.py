@@ -33,7 +33,7 @@ def fake_python(path: Path, version: str) -> Path:
 
 
 def hide_system_python(folder: Path) -> None:
-    """The test machine may have a suitable python3 in /usr/bin; an old one in front of it stands for most machines."""
+    """Puts an old python3 and failing shims in front of whatever the test machine has in /usr/bin."""
     for name in ("python3.13", "python3.12"):
         fake_python(folder / name, "")
     fake_python(folder / "python3", "3, 11")

@@ -270,10 +270,10 @@ def he_normal(key: Array, shape: Sequence[int], dtype: Any = jnp.float32) -> Arr
         True
     """
     size = int(np.prod(shape))
-    noise = _noise(key)[:size].reshape(shape)  # (..., in, out)
-    return (noise * np.float32((2 * shape[-1] / size) ** 0.5)).astype(dtype)
+    noise = _noise(key, np.float32((2 * shape[-1] / size) ** 0.5))
+    return noise[:size].reshape(shape).astype(dtype)  # (..., in, out)
 
 
 @jax.jit
-def _noise(key: Array) -> Array:
-    return jax.random.normal(key, (LARGEST_KERNEL,), jnp.float32)
+def _noise(key: Array, deviation: Array) -> Array:
+    return deviation * jax.random.normal(key, (LARGEST_KERNEL,), jnp.float32)
