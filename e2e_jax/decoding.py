@@ -276,13 +276,12 @@ def _eight_bit(image: Image.Image, name: str) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
-    """1 to 8. Asked after loading: Pillow turns a TIFF while it loads, and PNG may carry EXIF behind the pixels."""
+    """1 to 8, or nonsense. Asked after loading: that turns a TIFF, and EXIF of a PNG may follow its pixels."""
     try:
         with _WARNING_FILTERS, warnings.catch_warnings(action="ignore"):
-            orientation = image.getexif().get(ORIENTATION_TAG, 1)
+            return image.getexif().get(ORIENTATION_TAG, 1)
     except Exception:  # as in `decode`; the photo is sound, and a viewer would show it as stored
         return 1
-    return orientation if isinstance(orientation, int) else 1
 
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:

@@ -37,6 +37,9 @@ class Intake:
             image = image[..., None]
         if image.ndim == 3 and image.shape[2] == 1:
             image = np.repeat(image, self.channels, axis=2)
+        if image.ndim == 4:
+            fix = "pass the batch by itself, or its images as items: predict([*batch, ...])."
+            raise ImageError("predict: an item of a list must be one image.", f"shape {image.shape}", fix)
         return self.checked(image)
 
     def checked(self, images: np.ndarray) -> np.ndarray:

@@ -106,6 +106,8 @@ def _read_zip(path: Path) -> dict[str, bytes]:
 
 
 def _read_folder(path: Path) -> dict[str, bytes]:
+    if not (path / MANIFEST).is_file():
+        raise damaged(path, f"a folder without {MANIFEST}")
     files = [file for file in sorted(path.rglob("*")) if file.is_file() and not file.is_symlink()]
     members = {file.relative_to(path).as_posix(): file for file in files}
     if not all(SAFE_NAME.fullmatch(name) for name in members):

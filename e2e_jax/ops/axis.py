@@ -19,7 +19,7 @@ import numpy as np
 from e2e_jax.ops.filters import FILTERS
 from e2e_jax.types import Array
 
-type Size = int | Array  # pixels; an int, or a traced int32 scalar
+type Size = int | Array  # pixels; an int, a symbolic dimension of jax.export, or a traced int32 scalar
 type Bound = tuple[Size, Size]  # numerator and denominator of a scale that is never exceeded
 
 FIXED_POINT_BITS = 22  # Pillow, Resample.c: PRECISION_BITS = 32 - 8 - 2
@@ -48,11 +48,12 @@ class Select:
         return is_static(self.offset) and is_static(self.size)
 
     def pull(self, xp: ModuleType, taps: Taps, fixed: bool) -> Taps:
-        position = self.offset + self.step * taps.position
-        inside = (position >= 0) & (position < self.size)
+        size = value(self.size)
+        position = value(self.offset) + self.step * taps.position
+        inside = (position >= 0) & (position < size)
         lost = xp.where(inside, 0, taps.weight).sum(axis=1, keepdims=True, dtype=taps.weight.dtype)
         weight = xp.where(inside, taps.weight, 0)
-        return Taps(xp.clip(position, 0, self.size - 1), weight, taps.outside + lost)
+        return Taps(xp.clip(position, 0, size - 1), weight, taps.outside + lost)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Resample:
         weight = weight / weight.sum(axis=1, keepdims=True)
         if fixed:
             weight = _to_fixed_point(xp, weight)
-        position = xp.clip(lowest + xp.arange(weight.shape[1]), 0, self.source - 1)
+        position = xp.clip(lowest + xp.arange(weight.shape[1]), 0, value(self.source) - 1)
         return Taps(position, xp.where(inside & (taps.weight != 0), weight, 0), taps.outside)
 
     def _window(self, xp: ModuleType, position: Array) -> tuple[Array, Array, Array]:
@@ -99,23 +100,31 @@ class Resample:
         stretch = xp.maximum(scale, 1.0) if self.antialias else xp.ones_like(scale)
         centre = ((2 * position + 1) * scale) * 0.5  # (n, 1)
         reach = kernel.width / 2 * stretch
-        coarse = xp.maximum(self.source, self.target) if self.antialias else self.target
-        twice_start = (2 * position + 1) * self.source + self.target - kernel.width * coarse
-        lowest = xp.maximum((twice_start - kernel.jumps) // (2 * self.target), 0)
+        source, target = value(self.source), value(self.target)
+        coarse = xp.maximum(source, target) if self.antialias else target
+        twice_start = (2 * position + 1) * source + target - kernel.width * coarse
+        lowest = xp.maximum((twice_start - kernel.jumps) // (2 * target), 0)
         start, end = xp.floor(centre - reach + 0.5), xp.floor(centre + reach + 0.5)
         tap = lowest + xp.arange(self._taps(lowest, end))  # (n, taps)
-        inside = (tap >= start) & (tap < end) & (tap < self.source)
+        inside = (tap >= start) & (tap < end) & (tap < source)
         weight = kernel.weight(xp, (tap - centre + 0.5) * (1.0 / stretch))
         return lowest, inside, xp.where(inside, weight, 0.0)
 
     def _scale(self, xp: ModuleType) -> Array:
-        """Source pixels per output pixel; the barrier keeps XLA from multiplying by a rounded reciprocal."""
-        source, target = xp.asarray(self.source, np.float64), xp.asarray(self.target, np.float64)
-        return source / (target if xp is np else jax.lax.optimization_barrier(target))
+        """Source pixels per output pixel, correctly rounded.
+
+        XLA divides by a constant, or by one number for a whole batch, by multiplying with its rounded reciprocal.
+        So the divisor is made to look different for every image: no size is negative, but XLA cannot know.
+        """
+        if self.is_static:
+            return xp.asarray(np.float64(self.source) / np.float64(self.target))
+        source, target = xp.asarray(value(self.source)), value(self.target)
+        divisor = xp.where(source >= 0, target, source)
+        return source.astype(np.float64) / divisor.astype(np.float64)
 
     def _taps(self, lowest: Array, end: Array) -> Size:
-        """Length of the longest window: exact for static sizes, an upper bound from ``bound`` for traced ones."""
-        if self.is_static:
+        """Length of the longest window: exact where it is known now, else an upper bound from ``bound``."""
+        if isinstance(lowest, np.ndarray):
             return max(int((np.minimum(end, self.source) - lowest).max(initial=1)), 1)
         kernel = FILTERS[self.method]
         most = kernel.width + 1 + kernel.jumps
@@ -132,7 +141,7 @@ class Resample:
             reached = walk[np.clip(position, 0, self.target - 1)]
         else:
             reached = _walk(position, scale)
-        return xp.clip(reached.astype(np.int64), 0, self.source - 1)
+        return xp.clip(reached.astype(np.int64), 0, value(self.source) - 1)
 
 
 type Edit = Select | Resample
@@ -182,14 +191,24 @@ class Axis:
     def select(self, *, offset: Size, step: int = 1, size: Size, capacity: Size | None = None) -> Axis:
         """Adds a crop, pad or flip; ``size`` is the extent afterwards."""
         edit = Select(offset, step, self.size)
-        return Axis(self.source, size, size if is_static(size) else capacity, (*self.edits, edit))
+        return Axis(self.source, size, size if is_dimension(size) else capacity, (*self.edits, edit))
 
     def resample(self, size: Size, *, method: str, antialias: bool, bound: Bound, capacity: Size | None) -> Axis:
         """Adds a resize to ``size`` pixels; none is added where it changes nothing."""
         if is_static(size) and is_static(self.size) and size == self.size:
             return self
         edit = Resample(self.size, size, method, antialias, bound)
-        return Axis(self.source, size, size if is_static(size) else capacity, (*self.edits, edit))
+        return Axis(self.source, size, size if is_dimension(size) else capacity, (*self.edits, edit))
+
+
+def is_dimension(size: Size) -> bool:
+    """Whether a size can be the extent of an array: a number, or symbolic, but not a traced value."""
+    return not isinstance(size, jax.Array)
+
+
+def value(size: Size) -> Size:
+    """A size to calculate with: numbers stay, symbolic dimensions become traced."""
+    return size if is_static(size) or not is_dimension(size) else jnp.asarray(size, jnp.int32)
 
 
 def is_static(size: Size | None) -> bool:
@@ -210,7 +229,8 @@ def tables(axis: Axis, *, fixed: bool) -> Taps:
     """
     if axis.is_static:
         return _pull(np, axis, fixed)
-    with jax.enable_x64(True):  # the barrier keeps XLA from recomputing weights for every pixel that uses them
+    # Integers meet doubles as in NumPy; the barrier keeps XLA from recomputing weights for every pixel using them.
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
         return Taps(*jax.lax.optimization_barrier(tuple(_pull(jnp, axis, fixed))))
 
 

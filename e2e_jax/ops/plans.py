@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
 
 from e2e_jax.errors import ConfigError, ImageError
-from e2e_jax.ops.axis import Axis, Size, is_static
+from e2e_jax.ops.axis import Axis, Size, is_dimension, is_static, value
 from e2e_jax.ops.resample import resample
 from e2e_jax.types import Array
 
@@ -85,12 +85,7 @@ def _start(image: Array, size: Array | None) -> Geometry:
     height, width = image.shape[-3:-1]
     if size is not None:
         return Geometry.of(size[0], size[1], (height, width))
-    return Geometry.of(_traced(height), _traced(width), (height, width))
-
-
-def _traced(extent: Size) -> Size:
-    """A symbolic dimension as a value to calculate with."""
-    return extent if is_static(extent) else jnp.asarray(extent, jnp.int32)
+    return Geometry.of(height, width)
 
 
 def _carry_out(image: Array, geometry: Geometry) -> Array:
@@ -130,8 +125,8 @@ def resize_plan(
 
 def _pillow13_rows_first(height: Size, width: Size, new_height: Size, new_width: Size) -> bool | Array:
     """Pillow 13, ImagingResampleInner: rows first if the height shrinks, and by over twice what the width does."""
-    shrinks, doubly = height > new_height, (height - new_height) > (width - new_width) * 2
-    return bool(shrinks and doubly) if isinstance(shrinks, bool) else jnp.logical_and(shrinks, doubly)
+    down, across = value(height - new_height), value(width - new_width)
+    return (down > 0) & (down > across * 2)
 
 
 type Extents = tuple[Size, Size]
@@ -145,8 +140,6 @@ def _resized(
     if isinstance(size, tuple):
         return size, ((room[0], size[0]), (room[1], size[1])), size
     new = shorter_edge(*geometry.size, size=size, max_size=max_size)
-    if is_static(new[0]) and is_static(new[1]):
-        return new, ((1, 1), (1, 1)), new
     bound = _shorter_edge_bound(room, size, max_size)
     return new, (bound, bound), (max_size, max_size)
 
@@ -183,23 +176,15 @@ def shorter_edge(height: Size, width: Size, *, size: int, max_size: int | None =
         >>> shorter_edge(300, 400, size=256), shorter_edge(300, 400, size=256, max_size=300)
         ((256, 341), (225, 300))
     """
-    static = is_static(height) and is_static(width)
-    least, most, choose = (min, max, _pick) if static else _TRACED
-    short, long = least(height, width), most(height, width)
-    new_short, new_long = size, size * long // short
+    dimensions = is_dimension(height) and is_dimension(width)
+    least, most = (jax.core.min_dim, jax.core.max_dim) if dimensions else (jnp.minimum, jnp.maximum)
+    tall, wide = size * height // width, size * width // height  # one of them is the long edge, or both are size
+    short: Size = size
+    long = most(tall, wide)
     if max_size is not None:
-        over = new_long > max_size
-        new_short = choose(over, most(max_size * size // new_long, 1), size)
-        new_long = least(new_long, max_size)
-    upright = height >= width
-    return choose(upright, new_long, new_short), choose(upright, new_short, new_long)
-
-
-def _pick(condition: bool, yes: int, no: int) -> int:
-    return yes if condition else no
-
-
-_TRACED: Any = (jnp.minimum, jnp.maximum, jnp.where)
+        short = least(size, most(max_size * size // long, 1))
+        long = least(long, max_size)
+    return least(most(tall, short), long), least(most(wide, short), long)
 
 
 def crop_plan(
@@ -259,17 +244,16 @@ def center_offset(difference: Size, *, rounding: Rounding) -> Size:
         >>> [center_offset(d, rounding="half_even") for d in (1, 3, 5, 7, -3)]
         [0, 2, 2, 4, -1]
     """
+    difference = value(difference)
     half = difference >> 1
     if rounding == "half_even":
         cropped = (difference + (half & 1)) >> 1
     else:
         cropped = half if rounding == "floor" else (difference + 1) >> 1
     padded = -((-difference) // 2)
-    return (
-        _pick(difference >= 0, cropped, padded)
-        if is_static(difference)
-        else jnp.where(difference >= 0, cropped, padded)
-    )
+    if is_static(difference):
+        return cropped if difference >= 0 else padded
+    return jnp.where(difference >= 0, cropped, padded)
 
 
 def pad_plan(left: int, top: int, right: int, bottom: int, *, fill: tuple[float, ...] = (0,)) -> Plan:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.lax import optimization_barrier
 
+from e2e_jax.errors import ImageError
 from e2e_jax.ops.axis import FIXED_POINT_BITS, Axis, Taps, tables
 from e2e_jax.types import Array
 
@@ -39,6 +40,9 @@ def resample(
     Returns:
         ``(..., rows.capacity, cols.capacity, C)`` of the image's dtype; uint8 rounds and clips after each pass.
 
+    Raises:
+        ImageError: The fill does not suit the image's channels or dtype, or pixels of other dtypes are weighed.
+
     Source:
         Pillow, ``ImagingResample`` (src/libImaging/Resample.c): bit-exact for uint8.
 
@@ -50,13 +54,30 @@ def resample(
         [5, 4, 3, 2, 1, 0]
     """
     channels = image.shape[-1]
-    level = np.broadcast_to(np.asarray(fill), (channels,))
+    level = _fill_levels(fill, channels, image.dtype)
     if rows.only_selects and cols.only_selects:
         return _select(_select(image, -3, rows, level), -2, cols, level)
     packed = image.dtype == jnp.uint8
+    if not packed and not jnp.issubdtype(image.dtype, jnp.floating):
+        fix = 'Cast("float32") or Cast("uint8") first, or resize with method="nearest".'
+        raise ImageError("Resize: an image must be uint8 0..255 or floating.", f"{image.shape} {image.dtype}", fix)
     planes = optimization_barrier(_pack(image) if packed else _to_planes(image))
     planes = _in_order(planes, (ROWS, rows), (COLS, cols), level, rows_first)
     return _unpack(planes, channels) if packed else jnp.moveaxis(planes, 0, -1).astype(image.dtype)
+
+
+def _fill_levels(fill: tuple[float, ...], channels: int, dtype: np.dtype) -> np.ndarray:
+    """The fill value of each channel, (channels,)."""
+    level = np.asarray(fill)
+    if level.size not in (1, channels):
+        fix = "pass one fill value, or one per channel."
+        raise ImageError("Fill: there must be one value, or one per channel.", f"{fill=}, {channels=}", fix)
+    if jnp.issubdtype(dtype, jnp.integer):
+        limits = jnp.iinfo(dtype)
+        if not np.all((level == np.trunc(level)) & (level >= limits.min) & (level <= limits.max)):
+            fix = f"pass whole numbers {limits.min}..{limits.max}, the image's own units."
+            raise ImageError(f"Fill: every value must be a level of {dtype}.", f"{fill=}", fix)
+    return np.broadcast_to(level, (channels,))
 
 
 def _select(image: Array, axis: int, plan: Axis, level: np.ndarray) -> Array:

@@ -21,6 +21,9 @@ def to_tensor(image: Array) -> jax.Array:
     Returns:
         float32 of the same shape, 0..1 for uint8; channels stay last.
 
+    Raises:
+        ImageError: The image is of another dtype, whose largest level is not known.
+
     Source:
         torchvision 0.29 ``ToTensor``: ``x / 255`` (a division, not a product with 1/255).
 
@@ -31,6 +34,10 @@ def to_tensor(image: Array) -> jax.Array:
     """
     if image.dtype == jnp.uint8:
         return _divide(jnp.asarray(image).astype(jnp.float32), np.asarray(BYTE_MAX))
+    if not jnp.issubdtype(image.dtype, jnp.floating):
+        fix = 'scale it yourself, e.g. Normalize(0, 65535) for 16 bits, or Cast("uint8") first.'
+        received = f"{image.shape} {image.dtype}"
+        raise ImageError("ToTensor: an image must be uint8 0..255 or floating.", received, fix)
     return jnp.asarray(image).astype(jnp.float32)
 
 

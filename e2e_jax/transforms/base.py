@@ -15,7 +15,7 @@ from flax import nnx
 
 from e2e_jax.errors import ConfigError, E2EError, ImageError, known_arguments
 from e2e_jax.ops.batch import list_to_batch
-from e2e_jax.ops.plans import Geometry, Size, transform
+from e2e_jax.ops.plans import Geometry, Plan, Size, transform
 from e2e_jax.types import Array, PaddedImages
 
 type Images = Array | PaddedImages | Sequence[Array]
@@ -28,9 +28,9 @@ class Configured(nnx.Module):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "__init__" in vars(cls):
+        if "__init__" in vars(cls):  # the others are abstract
             cls.__init__ = known_arguments(cls.__init__)  # type: ignore[method-assign]
-        Configured.registry[cls.__name__] = cls
+            Configured.registry[cls.__name__] = cls
 
     @property
     def config(self) -> dict[str, Any]:
@@ -50,12 +50,11 @@ class Configured(nnx.Module):
             >>> T.Transform.from_config({"type": "Flip", "direction": "vertical"})
             Flip('vertical')
         """
-        kind = cls.registry.get(str(config.get("type")))
+        named = config.get("type") if isinstance(config, dict) else config
+        kind = cls.registry.get(str(named)) if isinstance(config, dict) else None
         if kind is None or not issubclass(kind, cls):
             known = ", ".join(sorted(name for name, k in cls.registry.items() if issubclass(k, cls)))
-            raise ConfigError(
-                f"{cls.__name__}: the type must be known.", repr(config.get("type")), f"one of {known}."
-            )
+            raise ConfigError(f"{cls.__name__}: the config's type must be known.", repr(named), f"one of {known}.")
         return kind(**{name: value for name, value in config.items() if name != "type"})
 
     def __eq__(self, other: object) -> bool:
@@ -111,12 +110,7 @@ class Transform(Configured):
             >>> T.Compose([T.Resize(256), T.CenterCrop(224)]).output_size(300, 400)
             (224, 224)
         """
-        size: Any = (height, width)
-        for number, step in enumerate(self.steps_flat):
-            if isinstance(step, Geometric):
-                with in_step(number, step, f"{size[0]}x{size[1]}"):
-                    size = step.plan(Geometry.of(*size)).size
-        return size
+        return output_size(self.steps_flat, height, width)
 
 
 class Geometric(Transform):
@@ -135,9 +129,22 @@ class Pointwise(Transform):
         raise NotImplementedError
 
 
+def output_size(steps: Sequence[Transform], height: int, width: int) -> tuple[int, int]:
+    """See `Transform.output_size`."""
+    size: Any = (height, width)
+    for number, step in enumerate(steps):
+        if isinstance(step, Geometric):
+            with in_step(number, step, f"{size[0]}x{size[1]}"):
+                size = step.plan(Geometry.of(*size)).size
+    return size
+
+
 def run(steps: Sequence[Transform], images: Images) -> Any:
     """Runs steps in order, runs of geometric ones as one resampling each."""
     images = _enter(images)
+    if isinstance(images, PaddedImages) and isinstance(images.sizes, np.ndarray):
+        for height, width in dict.fromkeys(map(tuple, images.sizes.tolist())):
+            output_size(steps, height, width)  # refuses an image that does not suit a step
     traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(images))
     return _run(tuple(steps), images) if traced else _run_compiled(tuple(steps), images)
 
@@ -155,13 +162,28 @@ _run_compiled = jax.jit(_run, static_argnums=0)  # steps are equal when their co
 def _enter(images: Images) -> Array | PaddedImages:
     """Checks what came in, once."""
     if isinstance(images, PaddedImages):
-        return images
+        return _checked(images)
     if isinstance(images, list | tuple):
         return list_to_batch(images)
     if not isinstance(images, jax.Array | np.ndarray) or images.ndim < 3 or 0 in images.shape[-3:]:
         shape = f"{getattr(images, 'dtype', '')} {getattr(images, 'shape', type(images).__name__)}"
         fix = "pass arrays with channels last and no empty axis; a gray image needs [..., None]."
         raise ImageError("Transform: an image must be an array (..., height, width, channels).", shape, fix)
+    return images
+
+
+def _checked(images: PaddedImages) -> PaddedImages:
+    """Checks shapes, and the sizes themselves where they are on the host."""
+    sizes = images.sizes
+    room: tuple[int, ...] = getattr(images.pixels, "shape", ())
+    shape, dtype = getattr(sizes, "shape", None), getattr(sizes, "dtype", type(sizes))
+    fits = len(room) == 4 and shape == (room[0], 2) and jnp.issubdtype(dtype, jnp.integer)
+    if fits and isinstance(sizes, np.ndarray):
+        fits = bool(((sizes >= 1) & (sizes <= room[1:3])).all())
+    if not fits:
+        seen = f"pixels {room}, sizes {shape} {dtype}"
+        fix = "build them with list_to_batch([image, …])."
+        raise ImageError("PaddedImages: pixels (b, H, W, C) must hold images of sizes (b, 2), int32.", seen, fix)
     return images
 
 
@@ -177,6 +199,11 @@ def _map(images: Array | PaddedImages, steps: list[tuple[int, Any]]) -> Array | 
 
 def _move(images: Array | PaddedImages, steps: list[tuple[int, Any]]) -> Array | PaddedImages:
     plans = [_noted_plan(number, step, _describe(images)) for number, step in steps]
+    with in_steps(steps, _describe(images)):
+        return _carry_out(images, plans)
+
+
+def _carry_out(images: Array | PaddedImages, plans: Sequence[Plan]) -> Array | PaddedImages:
     if not isinstance(images, PaddedImages):
         return transform(images, plans)[0]
     known: list[tuple[Size, Size]] = []
@@ -206,6 +233,18 @@ def in_step(number: int, step: Transform, shape: str) -> Iterator[None]:
             yield
     except E2EError as error:
         error.add_note(f"in step {number} of the pipeline: {step!r}, input {shape}")
+        raise
+
+
+@contextlib.contextmanager
+def in_steps(steps: Sequence[tuple[int, Transform]], shape: str) -> Iterator[None]:
+    """Names the steps that run as one, in the note of an error that none of them has noted."""
+    try:
+        yield
+    except E2EError as error:
+        if not getattr(error, "__notes__", ()):
+            shown = ", ".join(f"{number} {step!r}" for number, step in steps)
+            error.add_note(f"in these steps of the pipeline, run as one: {shown}, input {shape}")
         raise
 
 

@@ -12,11 +12,26 @@ def pixels(step: str, name: str, value: Any, *, least: int) -> Any:
     """An int, or a pair of ints as a tuple, each at least ``least``."""
     pair = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
     numbers = pair if isinstance(pair, tuple) else (pair,)
-    whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= least for n in numbers)
-    if not whole or len(numbers) not in (1, 2):
+    counted = all(isinstance(n, int) and not isinstance(n, bool) and n >= least for n in numbers)
+    if not counted or (isinstance(pair, tuple) and len(pair) != 2):
         fix = f"pass whole pixels of at least {least}, one number or (height, width)."
         raise ConfigError(f"{step}: {name} must be positive pixels.", f"{name}={value!r}", fix)
     return pair
+
+
+def whole(step: str, name: str, value: Any, *, least: int | None = None) -> int:
+    """A whole number, at least ``least`` where one is given."""
+    if isinstance(value, bool) or not isinstance(value, int) or (least is not None and value < least):
+        fix = "pass a whole number." if least is None else f"pass a whole number of at least {least}."
+        raise ConfigError(f"{step}: {name} must be a whole number.", f"{name}={value!r}", fix)
+    return value
+
+
+def flag(step: str, name: str, value: Any) -> bool:
+    """True or False, and nothing that merely looks so, such as ``"no"``."""
+    if not isinstance(value, bool):
+        raise ConfigError(f"{step}: {name} must be True or False.", f"{name}={value!r}", "pass a bool.")
+    return value
 
 
 def one_of(step: str, name: str, value: Any, allowed: tuple[str, ...]) -> Any:
@@ -32,7 +47,7 @@ def fill_values(step: str, fill: Any) -> tuple[float, ...]:
     if not values or not all(isinstance(v, int | float) for v in values):
         fix = "pass a number, or one number per channel."
         raise ConfigError(f"{step}: fill must be numbers.", f"fill={fill!r}", fix)
-    return values
+    return tuple(float(v) for v in values)
 
 
 def channel_values(step: str, name: str, values: Any) -> tuple[float, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import jax
@@ -11,7 +11,7 @@ import numpy as np
 
 from e2e_jax.errors import ConfigError
 from e2e_jax.transforms.base import Configured
-from e2e_jax.transforms.check import one_of
+from e2e_jax.transforms.check import one_of, whole
 from e2e_jax.types import Array, Classification, ScoredLabel
 
 ACTIVATIONS = ("softmax", "sigmoid", "none")
@@ -58,15 +58,11 @@ class Classify(Postprocess):
         top_k: int = 5,
         activation: Literal["softmax", "sigmoid", "none"] = "softmax",
     ) -> None:
-        self.labels = tuple(labels)
-        if isinstance(labels, str) or not self.labels or not all(isinstance(label, str) for label in self.labels):
+        self.labels = tuple(labels) if isinstance(labels, Iterable) and not isinstance(labels, str) else ()
+        if not self.labels or not all(isinstance(label, str) for label in self.labels):
             fix = 'pass a list of names, e.g. Classify(["cat", "dog"]).'
             raise ConfigError("Classify: labels must be names.", repr(labels)[:80], fix)
-        if top_k < 1:
-            raise ConfigError(
-                "Classify: top_k must be at least 1.", f"{top_k=}", "pass how many candidates to return."
-            )
-        self.top_k = top_k
+        self.top_k = whole("Classify", "top_k", top_k, least=1)
         self.activation = one_of("Classify", "activation", activation, ACTIVATIONS)
 
     def __call__(self, outputs: Array) -> dict[str, jax.Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flax import nnx
@@ -32,6 +32,9 @@ class Compose(Transform):
     """
 
     def __init__(self, steps: Sequence[Transform | dict[str, Any]]) -> None:
+        if not isinstance(steps, Iterable):
+            fix = "pass a list of transforms, e.g. [Resize(256), CenterCrop(224)]."
+            raise ConfigError("Compose: steps must be a list.", repr(steps), fix)
         built: list[Any] = [Transform.from_config(step) if isinstance(step, dict) else step for step in steps]
         for step in built:
             if not isinstance(step, Transform):

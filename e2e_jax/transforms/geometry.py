@@ -21,7 +21,7 @@ from e2e_jax.ops.plans import (
     resize_plan,
 )
 from e2e_jax.transforms.base import Geometric
-from e2e_jax.transforms.check import fill_values, one_of, pixels
+from e2e_jax.transforms.check import fill_values, flag, one_of, pixels, whole
 
 DIRECTIONS = ("horizontal", "vertical")
 
@@ -58,12 +58,14 @@ class Resize(Geometric):
         numerics: Numerics = "pillow",
     ) -> None:
         self.size = pixels("Resize", "size", size, least=1)
-        if max_size is not None and (isinstance(self.size, tuple) or max_size <= self.size):
+        if max_size is not None and (
+            isinstance(self.size, tuple) or whole("Resize", "max_size", max_size) <= self.size
+        ):
             fix = "pass an int size smaller than max_size, e.g. Resize(256, max_size=512)."
             raise ConfigError("Resize: max_size must exceed an int size.", f"{size=}, {max_size=}", fix)
         self.max_size = max_size
         self.method = one_of("Resize", "method", method, METHODS)
-        self.antialias = antialias
+        self.antialias = flag("Resize", "antialias", antialias)
         self.numerics = one_of("Resize", "numerics", numerics, NUMERICS)
 
     def plan(self, geometry: Geometry) -> Geometry:
@@ -107,7 +109,7 @@ class CenterCrop(Geometric):
     ) -> None:
         self.size = pixels("CenterCrop", "size", size, least=1)
         self.rounding = one_of("CenterCrop", "rounding", rounding, ROUNDINGS)
-        self.padding = padding
+        self.padding = flag("CenterCrop", "padding", padding)
         self.fill = fill_values("CenterCrop", fill)
 
     def plan(self, geometry: Geometry) -> Geometry:
@@ -150,12 +152,12 @@ class Crop(Geometric):
         padding: bool = False,
         fill: float | Sequence[float] = 0,
     ) -> None:
+        self.top, self.left = whole("Crop", "top", top), whole("Crop", "left", left)
+        self.padding = flag("Crop", "padding", padding)
         if not padding and min(top, left) < 0:
             fix = "start inside the image, or pass padding=True."
             raise ConfigError("Crop: the window must start inside the image.", f"{top=}, {left=}", fix)
-        self.top, self.left = top, left
         self.height, self.width = pixels("Crop", "height and width", (height, width), least=1)
-        self.padding = padding
         self.fill = fill_values("Crop", fill)
 
     def plan(self, geometry: Geometry) -> Geometry:
@@ -184,8 +186,9 @@ class Pad(Geometric):
     """
 
     def __init__(self, padding: int | Sequence[int], *, fill: float | Sequence[float] = 0) -> None:
-        sides = (padding,) if isinstance(padding, int) else tuple(padding)
-        if len(sides) not in (1, 2, 4) or not all(isinstance(s, int) and s >= 0 for s in sides):
+        sides = tuple(padding) if isinstance(padding, Sequence) else (padding,)
+        counted = all(isinstance(s, int) and not isinstance(s, bool) and s >= 0 for s in sides)
+        if len(sides) not in (1, 2, 4) or not counted:
             fix = "pass pixels for all sides, (x, y), or (left, top, right, bottom)."
             raise ConfigError("Pad: padding must be one, two or four lengths of at least 0.", f"{padding=}", fix)
         self.padding = (sides * 4)[:4]
