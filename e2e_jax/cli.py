@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -28,8 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         1
     """
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files and labels may be more than the terminal can show
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()
+        return code
     except E2EError as error:
         _complain(error)
         return BAD_INPUT
@@ -37,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted; nothing was left half written", file=sys.stderr)
         return 130  # 128 + SIGINT, as shells report it
     except BrokenPipeError:  # the reader of a pipe, e.g. head, has seen enough
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at the end
         return OK
 
 
@@ -114,7 +120,7 @@ def _inspect(options: argparse.Namespace) -> int:
     from e2e_jax.artifact.card import card
 
     manifest = read_manifest(options.model)
-    print(manifest.to_json().decode() if options.json else card(manifest))
+    print(manifest.to_json().decode(errors="surrogatepass") if options.json else card(manifest))
     return OK
 
 

@@ -98,6 +98,9 @@ class Predictor:
         """
         if on_error not in ("raise", "skip"):
             raise ConfigError("predict: on_error must be known.", f"{on_error=}", "one of raise, skip.")
+        if isinstance(images, jax.core.Tracer):
+            fix = "inside jit, grad or vmap use predictor.as_module()."
+            raise ConfigError("predict: runs on the host, on real images.", "a traced array", fix)
         if isinstance(images, list | tuple):
             return self._predict_list(images, on_error, progress)
         if isinstance(images, np.ndarray | jax.Array) and images.ndim == 4:
@@ -208,6 +211,16 @@ class LoadedModule(nnx.Module):
 
     def __call__(self, images: Any) -> Any:
         """``(b, h, w, c)`` or ``(h, w, c)`` photos to the model's traced outputs, by name."""
-        if images.ndim == 3:  # (h, w, c)
+        if getattr(images, "ndim", None) == 3:  # (h, w, c)
             return jax.tree.map(lambda leaf: leaf[0], self(images[None]))
+        self._check(images)
         return self.program.call([self.params[name][...] for name in self.names], images)
+
+    def _check(self, images: Any) -> None:
+        wanted = self.program.in_avals[-1]
+        shape: tuple[Any, ...] = getattr(images, "shape", ())
+        dtype = getattr(images, "dtype", None)
+        if len(shape) != 4 or shape[-1] != wanted.shape[-1] or 0 in shape[1:] or dtype != wanted.dtype:
+            received = f"{dtype}{shape}" if dtype is not None else type(images).__name__
+            fix = f"pass {wanted.dtype} arrays (b, h, w, {wanted.shape[-1]}) or (h, w, {wanted.shape[-1]})."
+            raise ImageError("LoadedModule: images must fit the artifact's signature.", received, fix)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from typing import Any
 
@@ -32,6 +33,7 @@ class Runner:
         self.programs = programs
         self.params = params
         self.ledger: list[Compilation] = []
+        self._compiling = threading.Lock()
         self._compiled: dict[tuple[str, tuple[int, ...]], Any] = {}
 
     def dense(self, images: np.ndarray) -> Any:
@@ -49,8 +51,9 @@ class Runner:
     def _run(self, program: str, *arguments: Any) -> Any:
         shape = next(a.shape for a in arguments if not isinstance(a, list))
         key = (program, shape)
-        if key not in self._compiled:
-            self._compiled[key] = self._compile(program, shape, arguments)
+        with self._compiling:  # threads that need the same program wait for one compilation
+            if key not in self._compiled:
+                self._compiled[key] = self._compile(program, shape, arguments)
         return self._compiled[key](*arguments)
 
     def _compile(self, program: str, shape: tuple[int, ...], arguments: tuple[Any, ...]) -> Any:

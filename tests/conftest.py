@@ -11,6 +11,7 @@ import PIL
 import pytest
 from PIL import Image
 
+pytest_plugins = ["model_fixtures"]
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 GOLDEN = Path(__file__).parent / "golden"

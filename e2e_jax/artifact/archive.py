@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from e2e_jax.errors import ArtifactError
+from e2e_jax.errors import ArtifactError, ConfigError
 
 MANIFEST = "manifest.json"
 MANIFEST_LIMIT = 64 << 20  # bytes; a million class names fit
@@ -37,19 +37,21 @@ def write(path: Path, members: Mapping[str, bytes], *, directory: bool = False) 
         ...     read(Path(folder, "a.e2e"))["x/y"]
         b'1'
     """
-    if path.is_dir():
-        fix = "choose another name, or remove the folder first."
-        raise ArtifactError("export: the path must not be an existing folder.", str(path), fix)
     try:
+        if path.is_dir():
+            fix = "choose another name, or remove the folder first."
+            raise ArtifactError("export: the path must not be an existing folder.", str(path), fix)
         path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    except OSError as error:
-        raise _unwritable(path, error) from error
+        scratch = Path(tempfile.mkdtemp(prefix=".e2e-", dir=path.parent))
+    except ArtifactError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a null character
+        raise unwritable(path, error) from error
     try:
         (_write_folder if directory else _write_zip)(scratch / "new", members)
         os.replace(scratch / "new", path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
+    except (OSError, ValueError) as error:
+        raise unwritable(path, error) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -70,9 +72,23 @@ def _write_folder(path: Path, members: Mapping[str, bytes]) -> None:
         target.write_bytes(content)
 
 
-def _unwritable(path: Path, error: OSError) -> ArtifactError:
+def unwritable(path: Path, error: Exception) -> ArtifactError:
+    """The error of an artifact that found no room."""
     fix = "free space or choose another place; what stood there before is unchanged."
-    return ArtifactError("export: the artifact must be writable.", f"{path}: {error.strerror or error}", fix)
+    found = f"{path}: {getattr(error, 'strerror', None) or str(error)[:200]}"
+    return ArtifactError("export: the artifact must be writable.", found, fix)
+
+
+def as_path(call: str, path: object) -> Path:
+    """A path from what a caller passed as one.
+
+    Raises:
+        ConfigError: It is neither a str nor a `Path`.
+    """
+    if not isinstance(path, str | os.PathLike):
+        fix = "pass the name of an .e2e file as a str or Path."
+        raise ConfigError(f"{call}: the path must be a path.", f"path={repr(path)[:80]}", fix)
+    return Path(path)
 
 
 def read(path: Path) -> dict[str, bytes]:
@@ -82,6 +98,8 @@ def read(path: Path) -> dict[str, bytes]:
         ArtifactError: There is no artifact, it is damaged, compressed, or has unsafe or doubled names.
     """
     try:
+        if not path.is_file() and not path.is_dir():
+            raise damaged(path, "there is no such file" if not path.exists() else "no regular file")
         members = _read_folder(path) if path.is_dir() else _read_zip(path)
     except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
         if isinstance(error, ArtifactError):

@@ -13,7 +13,7 @@ from jax import export as jax_export
 
 from e2e_jax.artifact import archive, params, programs, sample
 from e2e_jax.artifact.manifest import Manifest
-from e2e_jax.errors import ArtifactError, E2EError
+from e2e_jax.errors import ArtifactError
 from e2e_jax.transforms.base import Transform
 from e2e_jax.transforms.classify import Postprocess
 
@@ -47,13 +47,19 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
     Raises:
         ArtifactError: There is none, it is damaged, or of a newer format.
     """
-    file = Path(path)
+    file = archive.as_path("load", path)
     manifest, members = _read(file)
     try:
         return _assemble(file, manifest, members)
     except ArtifactError:
         raise
-    except (KeyError, TypeError, AttributeError, ValueError, E2EError) as error:
+    except (
+        LookupError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        ArithmeticError,
+    ) as error:  # E2EError is a ValueError
         raise archive.damaged(file, f"a manifest that contradicts itself ({error})") from error
 
 
@@ -63,27 +69,50 @@ def read_manifest(path: str | os.PathLike[str]) -> Manifest:
     Raises:
         ArtifactError: As `read_bundle`.
     """
-    return _read(Path(path))[0]
+    return _read(archive.as_path("inspect", path))[0]
 
 
 def _read(file: Path) -> tuple[Manifest, dict[str, bytes]]:
-    if not file.exists():
-        raise archive.damaged(file, "there is no such file")
     members = archive.read(file)
     return Manifest.from_members(file, members), members
 
 
 def _assemble(path: Path, manifest: Manifest, members: dict[str, bytes]) -> Bundle:
     samples = manifest.samples
+    loaded = {kind: _program(path, members[record["member"]]) for kind, record in manifest.programs.items()}
+    if wrong := contradiction(manifest, loaded):
+        raise archive.damaged(path, wrong)
     return Bundle(
         path=path,
         manifest=manifest,
         params=params.restore(path, members, manifest.params),
-        programs={kind: _program(path, members[record["member"]]) for kind, record in manifest.programs.items()},
+        programs=loaded,
         preprocess=Transform.from_config(manifest.preprocess),
         postprocess=_postprocess(manifest),
         sample=(sample.unpack(path, members[samples["input"]]), sample.unpack(path, members[samples["outputs"]])),
     )
+
+
+def contradiction(manifest: Manifest, loaded: dict[str, jax_export.Exported]) -> str | None:
+    """Where programs and manifest disagree about shapes and dtypes, or ``None``."""
+    if set(loaded) not in ({"dense"}, {"dense", "ragged", "network"}):
+        return f"the programs {', '.join(loaded) or 'none'} are not a set this release runs"
+    leaves = [(tuple(leaf["shape"]), leaf["dtype"]) for leaf in manifest.params]
+    for kind in loaded.keys() - {"ragged"}:
+        if [_kind(aval) for aval in loaded[kind].in_avals[:-1]] != leaves:
+            return f"the {kind} program does not take the parameters the manifest describes"
+    photos = manifest.signature["inputs"]["images"]
+    wanted, dtype = tuple(photos["shape"]), photos["dtype"]
+    for kind, place in {"dense": -1, "ragged": 0}.items():
+        if kind in loaded and _kind(loaded[kind].in_avals[place]) != (wanted, dtype):
+            return f"the {kind} program does not take images {dtype}{list(wanted)}"
+    if "ragged" in loaded and _kind(loaded["ragged"].out_avals[0]) != _kind(loaded["network"].in_avals[-1]):
+        return "the network program does not take what the ragged program returns"
+    return None
+
+
+def _kind(aval: Any) -> tuple[tuple[int | str, ...], str]:
+    return tuple(n if isinstance(n, int) else str(n) for n in aval.shape), aval.dtype.name
 
 
 def _postprocess(manifest: Manifest) -> Postprocess | None:

@@ -17,6 +17,7 @@ from e2e_jax.artifact.manifest import FORMAT, Manifest
 from e2e_jax.decoding import decoding_record
 from e2e_jax.errors import ConfigError, known_arguments
 from e2e_jax.model import EndToEnd
+from e2e_jax.transforms.check import one_of, whole
 
 WINDOW = datetime.timedelta(days=180)  # jax.export: six months of backward compatibility
 PACKAGES = ("e2e_jax", "jax", "jaxlib", "flax", "orbax-checkpoint", "numpy", "pillow")
@@ -67,9 +68,11 @@ def export(
     if not isinstance(model, EndToEnd):
         fix = "wrap it: EndToEnd(preprocess, network, postprocess)."
         raise ConfigError("export: the model must be an EndToEnd.", type(model).__name__, fix)
-    if dtype not in INPUT_RANGES:
-        raise ConfigError("export: dtype must be known.", f"{dtype=}", f"one of {', '.join(INPUT_RANGES)}.")
-    target = Path(path)
+    one_of("export", "dtype", dtype, tuple(INPUT_RANGES))
+    whole("export", "channels", channels, least=1)
+    if not isinstance(name, str | None):
+        raise ConfigError("export: name must be a str.", f"{name=}", "leave it out to use the file's name.")
+    target = archive.as_path("export", path)
     with _steps(progress) as step:
         traced = programs.Traced(model)
         compiled = step("tracing programs", lambda: programs.serialize(traced, channels=channels, dtype=dtype))
@@ -103,7 +106,7 @@ class _steps:
 
 def _sample_members(traced: programs.Traced, channels: int, dtype: str) -> dict[str, bytes]:
     """The stored picture and what the model, before any export, makes of it."""
-    photo = sample.picture(channels, dtype)
+    photo = sample.picture(*sample.size(traced.whole), channels, dtype)
     outputs = jax.jit(traced.dense)(list(traced.leaves.values()), photo)
     return {sample.INPUT: sample.pack({"images": photo}), sample.OUTPUTS: sample.pack(sample.by_name(outputs))}
 

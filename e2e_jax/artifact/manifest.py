@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from e2e_jax.artifact.archive import MANIFEST, damaged, digest
+from e2e_jax.artifact.schema import MANIFEST_FORM, NESTING, mismatch, nested_within
 from e2e_jax.errors import ArtifactError
 
 FORMAT = 1  # version of the artifact format this release writes; it reads this one and all earlier ones
@@ -52,8 +53,8 @@ class Manifest:
     members: dict[str, str]
 
     def to_json(self) -> bytes:
-        """UTF-8 JSON, indented for people."""
-        return json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False).encode()
+        """UTF-8 JSON, indented for people; names that are no Unicode keep their surrogates, as `json` reads."""
+        return json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False).encode(errors="surrogatepass")
 
     @classmethod
     def from_members(cls, path: Path, members: dict[str, bytes]) -> Manifest:
@@ -66,23 +67,14 @@ class Manifest:
             fields = json.loads(members[MANIFEST])
         except (ValueError, RecursionError) as error:
             raise damaged(path, f"a manifest that is not JSON ({error})") from error
+        if not nested_within(fields):
+            raise damaged(path, f"a manifest nested deeper than {NESTING} levels")
         _check_format(path, fields)
-        kinds = {field.name: field.type for field in dataclasses.fields(cls)}
-        for name, kind in kinds.items():
-            if not _is(fields.get(name), str(kind)):
-                raise damaged(path, f"manifest field {name!r} is not a {kind}")
-        manifest = cls(**{name: fields[name] for name in kinds})
+        if wrong := mismatch(fields, MANIFEST_FORM):
+            raise damaged(path, wrong)
+        manifest = cls(**{name: fields[name] for name in MANIFEST_FORM})
         _check_hashes(path, manifest.members, members)
         return manifest
-
-
-_KINDS = {"int": int, "str": str, "dict": dict, "list": list}
-
-
-def _is(value: object, kind: str) -> bool:
-    if value is None:
-        return kind.endswith("None")
-    return isinstance(value, _KINDS[kind.split("[")[0].split(" ")[0]])
 
 
 def _check_format(path: Path, fields: object) -> None:

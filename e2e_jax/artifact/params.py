@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from e2e_jax.artifact.archive import damaged
+from e2e_jax.artifact.archive import damaged, unwritable
+from e2e_jax.errors import ArtifactError
 
 FOLDER = "params/"
 
@@ -30,17 +31,25 @@ def describe(leaves: dict[Path_, jax.Array]) -> list[dict[str, Any]]:
 
 
 def save(leaves: dict[Path_, jax.Array]) -> dict[str, bytes]:
-    """Members of an Orbax checkpoint of a nested dict with these leaves."""
-    if not leaves:
+    """Members of an Orbax checkpoint of a nested dict with these leaves.
+
+    Raises:
+        ArtifactError: The folder for temporary files has no room.
+    """
+    stored = {path: leaf for path, leaf in leaves.items() if leaf.size}  # Orbax refuses empty arrays
+    if not stored:
         return {}
     import orbax.checkpoint as ocp  # a second of import time that only artifacts need
 
-    with tempfile.TemporaryDirectory() as scratch, _quiet_orbax():
-        folder = Path(scratch).resolve() / "params"
-        with ocp.StandardCheckpointer() as checkpointer:
-            checkpointer.save(folder, _nest(leaves))
-        files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
-        return {FOLDER + file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+    try:
+        with tempfile.TemporaryDirectory() as scratch, _quiet_orbax():
+            folder = Path(scratch).resolve() / "params"
+            with ocp.StandardCheckpointer() as checkpointer:
+                checkpointer.save(folder, _nest(stored))
+            files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+            return {FOLDER + file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+    except (OSError, ValueError) as error:  # tensorstore reports a full disk as a ValueError
+        raise unwritable(Path(tempfile.gettempdir()), error) from error
 
 
 def restore(path: Path, members: dict[str, bytes], described: list[dict[str, Any]]) -> dict[Path_, jax.Array]:
@@ -49,24 +58,38 @@ def restore(path: Path, members: dict[str, bytes], described: list[dict[str, Any
     Raises:
         ArtifactError: The checkpoint does not hold what the manifest describes.
     """
-    if not described:
-        return {}
+    wanted = {tuple(leaf["path"]): _abstract(leaf) for leaf in described}
+    stored = {name: leaf for name, leaf in wanted.items() if leaf.size}
+    nested = _restored(path, members, _nest(stored)) if stored else {}
+    return {
+        name: _at(nested, name) if leaf.size else jnp.zeros(leaf.shape, leaf.dtype) for name, leaf in wanted.items()
+    }
+
+
+def _restored(path: Path, members: dict[str, bytes], wanted: dict[str, Any]) -> Any:
     import orbax.checkpoint as ocp
 
-    wanted = {tuple(leaf["path"]): _abstract(leaf) for leaf in described}
-    with tempfile.TemporaryDirectory() as scratch, _quiet_orbax():
-        folder = Path(scratch).resolve() / "params"
-        for name, content in members.items():
-            if name.startswith(FOLDER):
-                target = folder / name.removeprefix(FOLDER)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content)
-        try:
-            with ocp.StandardCheckpointer() as checkpointer:
-                nested = checkpointer.restore(folder, _nest(wanted))
-        except (ValueError, KeyError, TypeError, OSError) as error:
-            raise damaged(path, f"parameters that do not fit the manifest ({str(error)[:200]})") from error
-    return {path: _at(nested, path) for path in wanted}
+    try:
+        with tempfile.TemporaryDirectory() as scratch, _quiet_orbax():
+            folder = Path(scratch).resolve() / "params"
+            _unpack(members, folder)
+            try:
+                with ocp.StandardCheckpointer() as checkpointer:
+                    return checkpointer.restore(folder, wanted)
+            except (ValueError, KeyError, TypeError, OSError) as error:
+                raise damaged(path, f"parameters that do not fit the manifest ({str(error)[:200]})") from error
+    except OSError as error:
+        fix = "free space there, or set TMPDIR to another folder; the artifact itself may be sound."
+        received = f"{tempfile.gettempdir()}: {error.strerror or error}"
+        raise ArtifactError("load: the folder for temporary files must be writable.", received, fix) from error
+
+
+def _unpack(members: dict[str, bytes], folder: Path) -> None:
+    for name, content in members.items():
+        if name.startswith(FOLDER):
+            target = folder / name.removeprefix(FOLDER)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
 
 
 def _abstract(leaf: dict[str, Any]) -> jax.ShapeDtypeStruct:
@@ -96,7 +119,7 @@ class _quiet_orbax:
     def __enter__(self) -> None:
         self.logger = logging.getLogger("absl")
         self.level = self.logger.level
-        self.logger.setLevel(logging.ERROR)
+        self.logger.setLevel(logging.CRITICAL)
 
     def __exit__(self, *_: object) -> None:
         self.logger.setLevel(self.level)

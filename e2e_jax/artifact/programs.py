@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from flax.errors import TraceContextError
 from jax import export as jax_export
 
 from e2e_jax.artifact.params import Path_, named_leaves
@@ -22,7 +23,7 @@ from e2e_jax.model import EndToEnd, split_at_geometry
 from e2e_jax.types import Array, PaddedImages
 
 PLATFORMS = ("cpu", "cuda")
-PROBE = 4096  # pixels; any image larger than every crop shows what sizes the geometry leaves
+PROBE = 1 << 15  # pixels; any image larger than every crop shows what sizes the geometry leaves
 
 
 class Traced:
@@ -56,7 +57,7 @@ class Traced:
 
     def _model(self, preprocess: Any, params: list[Array]) -> EndToEnd:
         flat = zip(nnx.to_flat_state(self.state), params, strict=True)
-        state = nnx.from_flat_state([(path, leaf.replace(value)) for (path, leaf), value in flat])
+        state = nnx.from_flat_state([(path, _with_value(leaf, value)) for (path, leaf), value in flat])
         network = nnx.merge(self.graph, self.randomness, state)
         return EndToEnd(preprocess, network, self.postprocess)
 
@@ -68,6 +69,11 @@ class Traced:
         except ConfigError:
             return None
         return None if isinstance(shaped, PaddedImages) else shaped
+
+
+def _with_value(leaf: Any, value: Array) -> Any:
+    """A variable with another value; modules may also hold bare arrays."""
+    return leaf.replace(value) if isinstance(leaf, nnx.Variable) else value
 
 
 def serialize(traced: Traced, *, channels: int, dtype: str) -> dict[str, bytes]:
@@ -97,12 +103,27 @@ def serialize(traced: Traced, *, channels: int, dtype: str) -> dict[str, bytes]:
 def _export(name: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
     try:
         exported = jax_export.export(jax.jit(function), platforms=PLATFORMS)(*arguments)
+        _check_rows(exported)
+        return bytes(exported.serialize(vjp_order=1 if name == "dense" else 0))
     except E2EError:
         raise
-    except (TypeError, ValueError, NotImplementedError) as error:
+    except TraceContextError as error:
+        fix = "draw no random numbers in evaluation mode: an exported program would draw the same ones every time."
+        raise ConfigError("export: the network must not change its state.", str(error)[:300], fix) from error
+    except Exception as error:  # the network's own code may raise anything when it is given symbolic shapes
         fix = "use shapes that depend only on the input's; see the error above for the operation."
-        raise ConfigError(f"export: the {name} program must be traceable.", str(error)[:300], fix) from error
-    return bytes(exported.serialize(vjp_order=1 if name == "dense" else 0))
+        received = f"{type(error).__name__}: {str(error)[:300]}"
+        raise ConfigError(f"export: the {name} program must be traceable.", received, fix) from error
+
+
+def _check_rows(exported: jax_export.Exported) -> None:
+    """Every output must have the batch as its first axis, so that it can be divided among the images."""
+    batch = exported.in_avals[-1].shape[0]
+    odd = [str(aval) for aval in exported.out_avals if aval.shape[:1] != (batch,)]
+    if odd or not exported.out_avals:
+        fix = "return arrays whose first axis is the batch; reduce nothing over it."
+        received = f"an output {odd[0]}" if odd else "no output"
+        raise ConfigError("export: the network must return one row per image.", received, fix)
 
 
 def deserialize(content: bytes) -> jax_export.Exported:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from pathlib import Path
 from typing import Any, cast
@@ -10,15 +11,30 @@ import jax
 import numpy as np
 
 from e2e_jax.artifact.archive import damaged
+from e2e_jax.errors import ImageError
+from e2e_jax.transforms.base import Transform
 
 INPUT, OUTPUTS = "samples/input.npz", "samples/outputs.npz"
-SIZE = (240, 320)  # pixels of the stored photo
+SIZES = [(240 << n, 320 << n) for n in range(5)]  # pixels of the stored photo: the first that suits the steps
 TOLERANCE = 1e-3  # largest absolute difference of a probability between machines; float32 sums differ in order
 
 
-def picture(channels: int, dtype: str) -> np.ndarray:
+def size(preprocess: Transform) -> tuple[int, int]:
+    """Height and width of a picture that is large enough for every crop.
+
+    Raises:
+        ImageError: The steps refuse even the largest.
+    """
+    for height, width in SIZES[:-1]:
+        with contextlib.suppress(ImageError):
+            preprocess.output_size(height, width)
+            return height, width
+    preprocess.output_size(*SIZES[-1])
+    return SIZES[-1]
+
+
+def picture(h: int, w: int, channels: int, dtype: str) -> np.ndarray:
     """A photo-like test picture ``(1, h, w, channels)``: coloured waves with a little noise, always the same."""
-    h, w = SIZE
     y, x = np.mgrid[0:h, 0:w] / 40.0
     waves = np.stack([np.sin(x + c) * np.cos(y * (c + 1) / 2) for c in range(channels)], -1)
     noise = np.random.default_rng(0).uniform(-0.1, 0.1, waves.shape)

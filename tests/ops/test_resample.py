@@ -46,7 +46,7 @@ def test_static_resize_is_pillow_to_the_byte(method, shape, size, pillow):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(deadline=None, max_examples=5, derandomize=True)
+@settings(deadline=None, max_examples=3, derandomize=True)
 @given(shape=st.tuples(*[st.integers(1, 700)] * 2), size=st.tuples(*[st.integers(1, 700)] * 2))
 def test_random_static_sizes_are_pillow_to_the_byte(method, shape, size, pillow):
     image = noise(shape[0], *shape, 3)
@@ -68,7 +68,7 @@ def test_one_call_of_the_installed_pillow_gives_its_own_numerics(method, shape, 
 def test_pillow_numerics_match_stored_pillow_12(method, stored):
     arrays = stored("torchvision_geometry")
     names = [n for n in arrays if n.endswith(f"_{STORED[method]}") and "pil_resize" in n]
-    assert len(names) == 7
+    assert len(names) == 5
     for name in names:
         expected = arrays[name]
         image = arrays[f"{name.partition('/')[0]}/image"]
@@ -80,7 +80,7 @@ def test_pillow_numerics_match_stored_pillow_12(method, stored):
 def test_pillow13_numerics_match_stored_pillow_13(method, stored):
     sources, arrays = stored("torchvision_geometry"), stored("pillow13_resize")
     names = [n for n in arrays if n.endswith(f"_{STORED[method]}")]
-    assert len(names) == 10
+    assert len(names) == 5
     for name in names:
         expected = arrays[name]
         image = sources[f"{name.partition('/')[0]}/image"]

@@ -9,6 +9,7 @@ import pytest
 
 from e2e_jax.errors import ImageError
 from e2e_jax.ops.geometry import pad, resize
+from e2e_jax.ops.plans import pad_plan, resize_plan, transform
 from e2e_jax.transforms.geometry import Resize
 from e2e_jax.types import PaddedImages
 
@@ -67,6 +68,17 @@ def test_traced_float_resize_is_the_static_one_and_never_reads_the_padding(metho
     moved = step(PaddedImages(room, np.array([i.shape[:2] for i in images], np.int32)))
     for one, image in zip(moved, images, strict=True):
         np.testing.assert_allclose(one, step(image), atol=1e-6 * LEVEL)
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_floats_are_filled_before_and_after_they_are_weighed(traced, pillow):
+    image, fill = floats(20, 30, 1), (-7.5,)
+    plans = [pad_plan(3, 2, 5, 4, fill=fill), resize_plan((11, 50)), pad_plan(1, 0, 0, 2, fill=fill)]
+    size = np.array([20, 30], np.int32)
+    moved = jax.jit(lambda i, s: transform(i, plans, size=s if traced else None)[0])(image, size)
+    around = np.pad(image, ((2, 4), (3, 5), (0, 0)), constant_values=fill[0])
+    expected = np.pad(pillow(around, 11, 50, "bilinear"), ((0, 2), (1, 0), (0, 0)), constant_values=fill[0])
+    np.testing.assert_allclose(moved, expected, atol=1e-6 * LEVEL)
 
 
 @pytest.mark.parametrize("method", SMOOTH)

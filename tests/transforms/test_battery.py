@@ -1,0 +1,99 @@
+"""What every transform promises: one result for one image, however it comes and however it is compiled."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from e2e_jax import transforms as T
+from e2e_jax.ops.batch import list_to_batch
+from e2e_jax.types import PaddedImages
+
+H, W = 37, 26  # every test here uses one shape, for one compilation
+
+
+def images(channels: int, dtype: str = "uint8") -> np.ndarray:
+    return np.random.default_rng(channels).integers(0, 256, (3, H, W, channels)).astype(dtype)
+
+
+def unpadded(result: jax.Array | PaddedImages) -> list[np.ndarray]:
+    if not isinstance(result, PaddedImages):
+        return list(np.asarray(result))
+    return [np.asarray(p)[:h, :w] for p, (h, w) in zip(result.pixels, result.sizes.tolist(), strict=True)]
+
+
+def layout_follows_padding(step: T.Transform) -> bool:
+    """ToLayout on its own leaves sizes behind that name the wrong axes; it belongs after the last resize."""
+    return step == T.ToLayout("CHW")
+
+
+def test_image_batch_and_list_give_the_same_bytes(step):
+    batch = images(3)
+    alone = [np.asarray(step(image)) for image in batch]
+    together = step(batch)
+    np.testing.assert_array_equal(together, alone)
+    assert together.dtype == alone[0].dtype
+    if layout_follows_padding(step):
+        return
+    for one, expected in zip(unpadded(step(list(batch))), alone, strict=True):
+        np.testing.assert_array_equal(one, expected)
+
+
+def test_padding_never_shows(step):
+    if layout_follows_padding(step):
+        return
+    batch = images(3)
+    clean = list_to_batch([batch[0], batch[1][:30, :20], batch[2][:12, :26]])
+    inside = np.arange(64)[:, None, None] < clean.sizes[:, 0, None, None, None]
+    inside = inside & (np.arange(64)[:, None] < clean.sizes[:, 1, None, None, None])
+    noise = np.random.default_rng(0).integers(0, 256, clean.pixels.shape, np.uint8)
+    dirty = PaddedImages(np.where(inside, clean.pixels, noise), clean.sizes)
+    for one, other in zip(unpadded(step(clean)), unpadded(step(dirty)), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_compiled_mapped_and_eager_agree(step):
+    batch = images(3)
+    expected = np.asarray(step(batch))
+    np.testing.assert_array_equal(jax.jit(step)(batch), expected)
+    np.testing.assert_array_equal(jax.jit(jax.vmap(step))(batch), expected)
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_channels_are_independent(step, channels):
+    batch = images(channels)
+    everything = np.asarray(step(batch))
+    axis = -3 if "ToLayout" in repr(step) else -1
+    assert everything.shape[axis] == channels
+    last = np.asarray(step(batch[..., -1:]))
+    np.testing.assert_array_equal(np.take(everything, [channels - 1], axis), last)
+
+
+def test_empty_batch_gives_an_empty_batch_of_the_same_kind(step):
+    full, empty = step(images(3)), step(images(3)[:0])
+    assert empty.shape == (0, *full.shape[1:])
+    assert empty.dtype == full.dtype
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_geometry_keeps_the_dtype(step, dtype):
+    if isinstance(step, T.Geometric):
+        assert step(images(3, dtype)).dtype == dtype
+
+
+@pytest.mark.parametrize("level", [0.0, 0.5, 255.0])
+def test_flat_images_stay_flat_and_have_finite_gradients(step, level):
+    image = np.full((1, H, W, 3), level, np.float32)
+    total = lambda x: step(x).astype(jnp.float32).sum()  # noqa: E731
+    gradient = jax.jit(jax.grad(total))(image)
+    assert np.isfinite(gradient).all()
+    if isinstance(step, T.Resize):
+        np.testing.assert_allclose(step(image), level, rtol=1e-5)
+        np.testing.assert_allclose(gradient.sum(), np.asarray(step(image)).size, rtol=1e-4)
+
+
+def test_output_size_is_the_size_that_comes_out(step):
+    shape = step(images(3)).shape
+    assert step.output_size(H, W) == (shape[-2:] if "ToLayout" in repr(step) else shape[-3:-1])

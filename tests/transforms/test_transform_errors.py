@@ -1,0 +1,89 @@
+"""Every wrong argument meets a ConfigError of three lines at the constructor: expected, received, fix."""
+
+from __future__ import annotations
+
+import pytest
+
+from e2e_jax import transforms as T
+from e2e_jax.errors import ConfigError
+
+NAN, INFINITE = float("nan"), float("inf")
+
+WRONG = [
+    (lambda: T.Resize(0), "Resize: size must be positive pixels.", "size=0"),
+    (lambda: T.Resize((0, 224)), "Resize: size must be positive pixels.", "size=(0, 224)"),
+    (lambda: T.Resize((5,)), "Resize: size must be positive pixels.", "size=(5,)"),
+    (lambda: T.Resize((1, 2, 3)), "Resize: size must be positive pixels.", "size=(1, 2, 3)"),
+    (lambda: T.Resize(2.5), "Resize: size must be positive pixels.", "size=2.5"),
+    (lambda: T.Resize(True), "Resize: size must be positive pixels.", "size=True"),
+    (lambda: T.Resize("224"), "Resize: size must be positive pixels.", "size='224'"),
+    (lambda: T.Resize(None), "Resize: size must be positive pixels.", "size=None"),
+    (lambda: T.Resize(256, max_size=256), "Resize: max_size must exceed an int size.", "size=256, max_size=256"),
+    (lambda: T.Resize((2, 3), max_size=9), "Resize: max_size must exceed an int size.", "size=(2, 3), max_size=9"),
+    (lambda: T.Resize(256, max_size="512"), "Resize: max_size must be a whole number.", "max_size='512'"),
+    (lambda: T.Resize(3, method="cubic"), "Resize: method must be known.", "method='cubic'"),
+    (lambda: T.Resize(3, numerics="torch"), "Resize: numerics must be known.", "numerics='torch'"),
+    (lambda: T.Resize(3, antialias="no"), "Resize: antialias must be True or False.", "antialias='no'"),
+    (lambda: T.Resize(), "Resize: the arguments must fit Resize(size, ", "missing a required argument: 'size'"),
+    (lambda: T.Resize(3, interpolation=2), "Resize: the arguments must fit Resize(size, ", "'interpolation'"),
+    (lambda: T.CenterCrop(0), "CenterCrop: size must be positive pixels.", "size=0"),
+    (lambda: T.CenterCrop((5,)), "CenterCrop: size must be positive pixels.", "size=(5,)"),
+    (lambda: T.CenterCrop(3, rounding="up"), "CenterCrop: rounding must be known.", "rounding='up'"),
+    (lambda: T.CenterCrop(3, padding=1), "CenterCrop: padding must be True or False.", "padding=1"),
+    (lambda: T.CenterCrop(3, fill="red"), "CenterCrop: fill must be numbers.", "fill='red'"),
+    (lambda: T.CenterCrop(3, fill=()), "CenterCrop: fill must be numbers.", "fill=()"),
+    (lambda: T.CenterCrop(3, 4), "CenterCrop: the arguments must fit CenterCrop(size, ", "positional"),
+    (lambda: T.Crop(-1, 0, 2, 2), "Crop: the window must start inside the image.", "top=-1, left=0"),
+    (lambda: T.Crop(0, 0, 2, 0), "Crop: height and width must be positive pixels.", "(2, 0)"),
+    (lambda: T.Crop(0.5, 0, 2, 2), "Crop: top must be a whole number.", "top=0.5"),
+    (lambda: T.Crop(0, "a", 2, 2), "Crop: left must be a whole number.", "left='a'"),
+    (lambda: T.Crop(0, 0, 2, 2, padding=None), "Crop: padding must be True or False.", "padding=None"),
+    (lambda: T.Crop(0, 0, 2, 2, fill=None), "Crop: fill must be numbers.", "fill=None"),
+    (lambda: T.Pad(-1), "Pad: padding must be one, two or four lengths", "padding=-1"),
+    (lambda: T.Pad((1, 2, 3)), "Pad: padding must be one, two or four lengths", "padding=(1, 2, 3)"),
+    (lambda: T.Pad(1.5), "Pad: padding must be one, two or four lengths", "padding=1.5"),
+    (lambda: T.Pad(True), "Pad: padding must be one, two or four lengths", "padding=True"),
+    (lambda: T.Pad(None), "Pad: padding must be one, two or four lengths", "padding=None"),
+    (lambda: T.Pad(1, fill=["1"]), "Pad: fill must be numbers.", "fill=['1']"),
+    (lambda: T.Flip("left"), "Flip: direction must be known.", "direction='left'"),
+    (lambda: T.Normalize(0, 0), "Normalize: std must not be zero.", "std=0"),
+    (lambda: T.Normalize((0, 0, 0), (1, 0, 1)), "Normalize: std must not be zero.", "std=(1, 0, 1)"),
+    (lambda: T.Normalize(NAN, 1), "Normalize: mean must be finite numbers.", "mean=nan"),
+    (lambda: T.Normalize(0, INFINITE), "Normalize: std must be finite numbers.", "std=inf"),
+    (lambda: T.Normalize("0", 1), "Normalize: mean must be finite numbers.", "mean='0'"),
+    (lambda: T.Normalize((), 1), "Normalize: mean must be finite numbers.", "mean=()"),
+    (lambda: T.Normalize(0.5), "Normalize: the arguments must fit Normalize(mean, std).", "'std'"),
+    (lambda: T.Cast("float64"), "Cast: dtype must be known.", "dtype='float64'"),
+    (lambda: T.ToLayout("NCHW"), "ToLayout: layout must be known.", "layout='NCHW'"),
+    (lambda: T.ToTensor(3), "ToTensor: the arguments must fit ToTensor().", "positional"),
+    (lambda: T.ListToBatch(3), "ListToBatch: the arguments must fit ListToBatch().", "positional"),
+    (lambda: T.Compose([T.Flip(), len]), "Compose: every step must be a Transform.", "<built-in function len>"),
+    (lambda: T.Compose([T.Classify(["a"])]), "Compose: every step must be a Transform.", "Classify(('a',))"),
+    (lambda: T.Compose(T.Flip()), "Compose: steps must be a list.", "Flip()"),
+    (lambda: T.Compose([{"type": "Blur"}]), "Transform: the config's type must be known.", "'Blur'"),
+    (lambda: T.Classify([]), "Classify: labels must be names.", "[]"),
+    (lambda: T.Classify("cat"), "Classify: labels must be names.", "'cat'"),
+    (lambda: T.Classify(1000), "Classify: labels must be names.", "1000"),
+    (lambda: T.Classify(["a", 3]), "Classify: labels must be names.", "['a', 3]"),
+    (lambda: T.Classify(["a"], top_k=0), "Classify: top_k must be a whole number.", "top_k=0"),
+    (lambda: T.Classify(["a"], top_k=2.5), "Classify: top_k must be a whole number.", "top_k=2.5"),
+    (lambda: T.Classify(["a"], activation="relu"), "Classify: activation must be known.", "activation='relu'"),
+]
+
+
+@pytest.mark.parametrize(("make", "expected", "received"), WRONG, ids=[f"{e.split()[0]}{r}" for _, e, r in WRONG])
+def test_wrong_arguments_are_refused_in_three_lines(make, expected, received):
+    with pytest.raises(ConfigError) as error:
+        make()
+    said, came, todo = str(error.value).split("\n")
+    assert said.startswith(expected)
+    assert came.startswith("  Received: ")
+    assert received in came
+    assert todo.startswith("  Fix: ")
+    assert len(todo) > len("  Fix: x")
+
+
+def test_every_transform_with_arguments_has_a_wrong_one_here():
+    tried = {expected.partition(":")[0] for _, expected, _ in WRONG}
+    public = {name for name in vars(T) if name in T.Transform.registry}
+    assert public <= tried
