@@ -23,6 +23,7 @@ class E2EError(Exception):
     """
 
     def __init__(self, expected: str, received: str, fix: str) -> None:
+        received = " ".join(received.splitlines())  # three lines, whatever another library had to say
         super().__init__(expected, received, fix)
         self.expected, self.received, self.fix = expected, received, fix
 

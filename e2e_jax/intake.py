@@ -78,4 +78,5 @@ def _range(images: np.ndarray) -> str:
         return ""
     if np.issubdtype(images.dtype, np.floating) and not np.isfinite(images).all():
         return " with NaN or infinite values"
-    return f" in {images.min()}..{images.max()}"
+    real = not np.iscomplexobj(images)
+    return f" in {images.min():.4g}..{images.max():.4g}" if real else ""

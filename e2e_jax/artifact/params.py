@@ -76,7 +76,7 @@ def _restored(path: Path, members: dict[str, bytes], wanted: dict[str, Any]) -> 
             try:
                 with ocp.StandardCheckpointer() as checkpointer:
                     return checkpointer.restore(folder, wanted)
-            except (ValueError, KeyError, TypeError, OSError) as error:
+            except Exception as error:  # Orbax and tensorstore meet foreign bytes with a dozen kinds of error
                 raise damaged(path, f"parameters that do not fit the manifest ({str(error)[:200]})") from error
     except OSError as error:
         fix = "free space there, or set TMPDIR to another folder; the artifact itself may be sound."

@@ -7,7 +7,8 @@ because geometry compiles in a fraction of a second and is needed once per bucke
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -102,9 +103,10 @@ def serialize(traced: Traced, *, channels: int, dtype: str) -> dict[str, bytes]:
 
 def _export(name: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
     try:
-        exported = jax_export.export(jax.jit(function), platforms=PLATFORMS)(*arguments)
-        _check_rows(exported)
-        return bytes(exported.serialize(vjp_order=1 if name == "dense" else 0))
+        with _without_source_locations():
+            exported = jax_export.export(jax.jit(function), platforms=PLATFORMS)(*arguments)
+            _check_rows(exported)
+            return bytes(exported.serialize(vjp_order=1 if name == "dense" else 0))
     except E2EError:
         raise
     except TraceContextError as error:
@@ -114,6 +116,18 @@ def _export(name: str, function: Callable[..., Any], arguments: tuple[Any, ...])
         fix = "use shapes that depend only on the input's; see the error above for the operation."
         received = f"{type(error).__name__}: {str(error)[:300]}"
         raise ConfigError(f"export: the {name} program must be traceable.", received, fix) from error
+
+
+@contextlib.contextmanager
+def _without_source_locations() -> Iterator[None]:
+    """JAX notes path and line of all it traces: a third of the bytes, never alike, and the author's folders."""
+    name = "jax_traceback_in_locations_limit"
+    frames = getattr(jax.config, name)
+    jax.config.update(name, 0)
+    try:
+        yield
+    finally:
+        jax.config.update(name, frames)
 
 
 def _check_rows(exported: jax_export.Exported) -> None:

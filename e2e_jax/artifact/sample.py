@@ -92,4 +92,4 @@ def difference(expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) ->
 def _gap(expected: np.ndarray, found: np.ndarray) -> float:
     """Largest absolute difference; equal infinities and NaN at the same place do not differ."""
     odd = (expected != found) & ~(np.isnan(expected) & np.isnan(found))
-    return float(np.nan_to_num(np.abs(expected[odd] - found[odd]).max(initial=0), nan=np.inf))
+    return float(np.nan_to_num(np.abs(expected[odd] - found[odd]).max(initial=0), nan=np.inf, posinf=np.inf))

@@ -134,3 +134,11 @@ def test_export_returns_the_path_it_was_given(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert e2e.export(tiny_model(), "here.e2e", progress=False) == Path("here.e2e")
     assert [p.name for p in tmp_path.iterdir()] == ["here.e2e"]
+
+
+def test_the_programs_carry_no_paths_of_the_machine_that_made_them(tiny_file):
+    content = b"".join(data for name, data in archive.read(tiny_file).items() if name.startswith("programs/"))
+    assert b"dense" in content
+    assert b".py" not in content
+    assert str(Path(__file__).parents[2]).encode() not in content
+    assert jax.config.jax_traceback_in_locations_limit != 0  # set for the export only

@@ -56,7 +56,6 @@ class Tied(nnx.Module):
 
 
 Pair = collections.namedtuple("Pair", "a b")
-HALF = jnp.asarray(WEIGHTS, jnp.bfloat16)
 
 
 def exported(network, tmp_path, **parts):
@@ -83,18 +82,27 @@ def test_export_runs_in_evaluation_mode_and_leaves_the_model_as_it_was(tmp_path)
     assert_same(predictor.predict(photo()[None])[0], expected)
 
 
+def every_kind_of_leaf(params, x):
+    """Twelve arrays in a list (their order is not that of their names as text), a scalar, and five dtypes."""
+    ordered = sum(np.float32(n) * w for n, w in enumerate(params["list"]))
+    chosen = jnp.where(params["bool"], params["int8"].astype(np.float32), params["bfloat16"].astype(np.float32))
+    return mean_colour((ordered + chosen) * params["scalar"], x)
+
+
+LEAVES = {
+    "list": [WEIGHTS * np.float32(n % 3) for n in range(12)],
+    "scalar": 0.05,
+    "none": None,
+    "empty": np.zeros((0, 3), np.float32),
+    "bool": WEIGHTS > 0,
+    "int8": WEIGHTS.astype(np.int8),
+    "bfloat16": jnp.asarray(WEIGHTS, jnp.bfloat16),
+}
 NETWORKS = {
     "bare arrays": BareArrays(),
     "tied": Tied(),
-    "empty array": (lambda p, x: mean_colour(p["w"], x), {"w": WEIGHTS, "e": np.zeros((0, 3), np.float32)}),
-    "scalar and None": (lambda p, x: mean_colour(p["w"], x) * p["s"], {"w": WEIGHTS, "s": 2.0, "n": None}),
-    "twelve leaves": (lambda p, x: mean_colour(sum(p[2:], p[10]), x), [WEIGHTS * np.float32(n) for n in range(12)]),
-    "bfloat16": (lambda p, x: mean_colour(p.astype(np.float32), x), HALF),
-    "int8 and bool": (
-        lambda p, x: mean_colour(jnp.where(p["b"], p["i"].astype(np.float32), 0.0), x),
-        {"b": WEIGHTS > 0, "i": WEIGHTS.astype(np.int8)},
-    ),
-    "no parameters": (lambda p, x: mean_colour(WEIGHTS, x), ()),
+    "every kind of leaf": (every_kind_of_leaf, LEAVES),
+    "no parameters": (lambda params, x: mean_colour(WEIGHTS, x), ()),
 }
 
 
@@ -102,7 +110,7 @@ NETWORKS = {
 def test_networks_survive_the_round_trip(kind, tmp_path):
     model, predictor = exported(NETWORKS[kind], tmp_path)
     (expected,) = model.postprocess.build(model(photo()[None]))
-    assert_same(predictor.predict(photo()), expected)
+    assert_same(predictor.predict(photo()[None])[0], expected)
 
 
 REFUSED = {

@@ -34,5 +34,5 @@ EACH = [
 
 
 def pytest_generate_tests(metafunc):
-    if "step" in metafunc.fixturenames:
+    if "step" in metafunc.fixturenames and "op" not in metafunc.fixturenames:
         metafunc.parametrize("step", EACH, ids=lambda step: repr(step)[:60])

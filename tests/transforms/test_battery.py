@@ -61,14 +61,14 @@ def test_compiled_mapped_and_eager_agree(step):
     np.testing.assert_array_equal(jax.jit(jax.vmap(step))(batch), expected)
 
 
-@pytest.mark.parametrize("channels", [1, 4])
-def test_channels_are_independent(step, channels):
-    batch = images(channels)
+def test_channels_are_independent_however_many(step):
+    batch = images(4)
     everything = np.asarray(step(batch))
     axis = -3 if "ToLayout" in repr(step) else -1
-    assert everything.shape[axis] == channels
-    last = np.asarray(step(batch[..., -1:]))
-    np.testing.assert_array_equal(np.take(everything, [channels - 1], axis), last)
+    assert everything.shape[axis] == 4
+    gray = np.asarray(step(batch[..., -1:]))
+    assert gray.shape[axis] == 1
+    np.testing.assert_array_equal(np.take(everything, [3], axis), gray)
 
 
 def test_empty_batch_gives_an_empty_batch_of_the_same_kind(step):
@@ -83,15 +83,18 @@ def test_geometry_keeps_the_dtype(step, dtype):
         assert step(images(3, dtype)).dtype == dtype
 
 
-@pytest.mark.parametrize("level", [0.0, 0.5, 255.0])
-def test_flat_images_stay_flat_and_have_finite_gradients(step, level):
-    image = np.full((1, H, W, 3), level, np.float32)
-    total = lambda x: step(x).astype(jnp.float32).sum()  # noqa: E731
-    gradient = jax.jit(jax.grad(total))(image)
-    assert np.isfinite(gradient).all()
-    if isinstance(step, T.Resize):
-        np.testing.assert_allclose(step(image), level, rtol=1e-5)
-        np.testing.assert_allclose(gradient.sum(), np.asarray(step(image)).size, rtol=1e-4)
+def test_flat_images_stay_flat_and_have_finite_gradients(step):
+    def total(x):
+        result = step(x)
+        return result.astype(jnp.float32).sum(), result
+
+    gradient_of = jax.jit(jax.grad(total, has_aux=True))
+    for level in (0.0, 0.5, 255.0):
+        gradient, result = gradient_of(np.full((1, H, W, 3), level, np.float32))
+        assert np.isfinite(gradient).all()
+        if isinstance(step, T.Resize):
+            np.testing.assert_allclose(result, level, rtol=1e-5)
+            np.testing.assert_allclose(gradient.sum(), result.size, rtol=1e-4)
 
 
 def test_output_size_is_the_size_that_comes_out(step):
