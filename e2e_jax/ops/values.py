@@ -76,7 +76,7 @@ def normalize(image: Array, *, mean: tuple[float, ...], std: tuple[float, ...]) 
 
 
 def cast(image: Array, *, dtype: str) -> jax.Array:
-    """Changes the dtype and nothing else; floats to integers round half to even and saturate.
+    """Changes the dtype and nothing else: integers saturate, floats to integers round half to even first.
 
     Args:
         image: Any shape.
@@ -94,10 +94,17 @@ def cast(image: Array, *, dtype: str) -> jax.Array:
         [0, 0, 2, 255]
     """
     image, target = jnp.asarray(image), np.dtype(dtype)
-    if jnp.issubdtype(image.dtype, jnp.floating) and np.issubdtype(target, np.integer):
-        limits = np.iinfo(target)
-        image = jnp.clip(jnp.round(image), limits.min, limits.max)
+    if np.issubdtype(target, np.integer) and image.dtype != bool:
+        image = jnp.clip(jnp.round(image), *_limits(np.iinfo(target), image.dtype))
     return image.astype(target)
+
+
+def _limits(target: np.iinfo, source: np.dtype) -> tuple[int, int]:
+    """Least and greatest value of an integer dtype, as far as the source can hold them."""
+    if jnp.issubdtype(source, jnp.floating):
+        return target.min, target.max
+    holds = np.iinfo(source)
+    return max(target.min, int(holds.min)), min(target.max, int(holds.max))
 
 
 def to_layout(image: Array, *, layout: str) -> jax.Array:

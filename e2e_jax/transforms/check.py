@@ -52,6 +52,7 @@ def fill_values(step: str, fill: Any) -> tuple[float, ...]:
 
 def channel_values(step: str, name: str, values: Any) -> tuple[float, ...]:
     """One finite value, or one per channel, as a tuple of floats."""
+    values = values.tolist() if hasattr(values, "tolist") else values  # statistics often come as arrays
     numbers = tuple(values) if isinstance(values, Sequence) else (values,)
     if not numbers or not all(isinstance(v, int | float) and abs(v) < float("inf") for v in numbers):
         fix = "pass a finite number, or one per channel."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from flax import nnx
 
 from e2e_jax.errors import ConfigError
 from e2e_jax.transforms.base import Transform
+from e2e_jax.transforms.values import ToLayout
 
 
 class Compose(Transform):
@@ -18,7 +20,7 @@ class Compose(Transform):
         steps: Transforms, or their configs. The list is copied.
 
     Raises:
-        ConfigError: A step is not a `Transform`.
+        ConfigError: A step is not a `Transform`, or one follows ``ToLayout("CHW")``.
 
     Source:
         The name and meaning of torchvision's and Gluon's ``Compose``.
@@ -40,9 +42,19 @@ class Compose(Transform):
             if not isinstance(step, Transform):
                 fix = "pass a list of transforms, e.g. [Resize(256), CenterCrop(224)]."
                 raise ConfigError("Compose: every step must be a Transform.", repr(step), fix)
+        _check_layout(built)
         self.steps = nnx.List(built)
 
     @property
     def steps_flat(self) -> tuple[Transform, ...]:
         """The steps of nested pipelines in one row."""
         return tuple(flat for step in self.steps for flat in step.steps_flat)
+
+
+def _check_layout(steps: list[Transform]) -> None:
+    """Every step expects channels last, so nothing may follow the step that moves them."""
+    flat = [step for outer in steps for step in outer.steps_flat]
+    for step, after in itertools.pairwise(flat):
+        if isinstance(step, ToLayout) and step.layout != "HWC":
+            fix = "move ToLayout to the end."
+            raise ConfigError("Compose: ToLayout must be the last step.", f"{after!r} after {step!r}", fix)

@@ -66,7 +66,7 @@ class Normalize(Pointwise):
 
 
 class Cast(Pointwise):
-    """Changes the dtype; floats to integers round half to even and saturate.
+    """Changes the dtype; integers saturate, floats to integers round half to even first.
 
     Args:
         dtype: NumPy name, e.g. ``"float32"`` or ``"uint8"``.

@@ -88,9 +88,12 @@ def test_exporting_twice_differs_in_the_time_and_in_orbax_own_metadata_only(tiny
     assert first == second
 
 
-def test_the_name_is_the_files_stem_or_the_callers(tmp_path):
-    e2e.export(tiny_model(), tmp_path / "deep" / "er" / "colours.v2.e2e", progress=False, name="Colours é 🙂")
-    predictor = e2e.load(tmp_path / "deep/er/colours.v2.e2e")
+def test_the_path_comes_back_and_the_name_is_the_callers(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = e2e.export(tiny_model(), "deep/er/colours.e2e", progress=False, name="Colours é 🙂")
+    assert path == Path("deep/er/colours.e2e")
+    assert [p.name for p in (tmp_path / "deep/er").iterdir()] == ["colours.e2e"]
+    predictor = e2e.load(path)
     assert predictor.manifest.name == "Colours é 🙂"
     assert repr(predictor) == "Predictor('Colours é 🙂', images=uint8[b, h, w, 3], labels=4)"
 
@@ -128,12 +131,6 @@ def test_card_of_a_bare_model(tmp_path):
     assert "steps     none" in lines
     assert "finish    none: the network's own output" in lines
     assert "returns   output: float32[b, 4]" in lines
-
-
-def test_export_returns_the_path_it_was_given(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert e2e.export(tiny_model(), "here.e2e", progress=False) == Path("here.e2e")
-    assert [p.name for p in tmp_path.iterdir()] == ["here.e2e"]
 
 
 def test_the_programs_carry_no_paths_of_the_machine_that_made_them(tiny_file):

@@ -8,7 +8,6 @@ import pytest
 from model_fixtures import WEIGHTS, rewrite, tiny_model
 
 import e2e_jax as e2e
-from e2e_jax import transforms as T
 from e2e_jax.artifact import archive, sample
 
 OUTPUTS = "samples/outputs.npz"
@@ -33,8 +32,6 @@ def test_the_sample_replays_through_every_program(tiny_file):
 
 ALTERED = {
     "a score": lambda o: o | {"scores": o["scores"] + np.float32([0, 0.01, 0])},
-    "NaN": lambda o: o | {"scores": o["scores"] * np.float32(np.nan)},
-    "shape": lambda o: o | {"scores": o["scores"][:, :2]},
     "name": lambda o: {"scores": o["scores"]},
 }
 
@@ -68,18 +65,13 @@ def test_bfloat16_outputs_are_compared_too(tmp_path):
         e2e.load(rewrite(path, tmp_path / "x.e2e", members={OUTPUTS: altered})).verify()
 
 
-def test_infinite_outputs_replay(tmp_path):
-    steps, infinite = T.Compose([T.Resize((4, 4)), T.ToTensor()]), np.full((3, 4), np.inf, np.float32)
-    model = e2e.EndToEnd(steps, (lambda params, x: x.mean((1, 2)) @ params, infinite))
-    assert e2e.load(e2e.export(model, tmp_path / "inf.e2e", progress=False)).verify() == 0
-
-
 def test_difference_takes_the_largest_gap_and_ignores_the_order_of_ids():
     expected = {"scores": np.float32([[0.5, 0.25, np.inf]]), "ids": np.int32([[1, 2, 3]])}
     found = {"scores": np.float32([[0.5, 0.75, np.inf]]), "ids": np.int32([[1, 3, 2]])}
     assert sample.difference(expected, found) == 0.5
     assert sample.difference(expected, expected) == 0
     assert sample.difference(expected, {"scores": expected["scores"]}) == np.inf
+    assert sample.difference(expected, expected | {"scores": expected["scores"][:, :2]}) == np.inf
     assert sample.difference({"a": np.float32([np.nan])}, {"a": np.float32([0])}) == np.inf
     assert sample.difference({"a": np.float32([np.inf])}, {"a": np.float32([-np.inf])}) == np.inf
     assert sample.difference({"a": np.zeros((0, 3), np.float32)}, {"a": np.zeros((0, 3), np.float32)}) == 0

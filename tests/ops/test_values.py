@@ -70,6 +70,13 @@ def test_cast_saturates_as_opencv(dtype):
     np.testing.assert_array_equal(cast(image, dtype=dtype), expected)
 
 
+@pytest.mark.parametrize(("source", "dtype"), [("int16", "uint8"), ("int32", "int16"), ("int16", "uint16")])
+def test_cast_between_integers_saturates_as_opencv(source, dtype):
+    image = np.array([[-32768, -1, 0, 1, 255, 256, 300, 32767]], source)
+    depth = {"uint8": cv2.CV_8U, "int16": cv2.CV_16S, "uint16": cv2.CV_16U}[dtype]
+    np.testing.assert_array_equal(cast(image, dtype=dtype), cv2.add(image, 0.0, dtype=depth))
+
+
 def test_cast_between_floats_and_from_bytes_is_numpys():
     image = np.random.default_rng(0).normal(0, 1e4, (7, 5)).astype(np.float32)
     np.testing.assert_array_equal(cast(image, dtype="float16"), image.astype(np.float16))

@@ -111,3 +111,9 @@ def test_a_pipeline_is_called_under_nnx_jit():
     image = np.random.default_rng(0).integers(0, 256, (9, 8, 3), np.uint8)
     pipeline = T.Compose([T.Resize((4, 5)), T.Flip()])
     np.testing.assert_array_equal(nnx.jit(lambda p, x: p(x))(pipeline, image), pipeline(image))
+
+
+def test_statistics_may_be_arrays_and_the_config_stays_plain():
+    step = T.Normalize(np.array([0.5, 0.25]), np.float32(0.5))
+    assert step == T.Normalize((0.5, 0.25), 0.5)
+    assert json.loads(json.dumps(step.config)) == step.config

@@ -26,6 +26,11 @@ WRONG = [
     (lambda: T.Resize(3, antialias="no"), "Resize: antialias must be True or False.", "antialias='no'"),
     (lambda: T.Resize(), "Resize: the arguments must fit Resize(size, ", "missing a required argument: 'size'"),
     (lambda: T.Resize(3, interpolation=2), "Resize: the arguments must fit Resize(size, ", "'interpolation'"),
+    (
+        lambda: T.Compose([T.ToLayout("CHW"), T.Normalize(0.5, 0.5)]),
+        "Compose: ToLayout must be the last step.",
+        "Normalize((0.5,), (0.5,)) after ToLayout('CHW')",
+    ),
     (lambda: T.CenterCrop(0), "CenterCrop: size must be positive pixels.", "size=0"),
     (lambda: T.CenterCrop((5,)), "CenterCrop: size must be positive pixels.", "size=(5,)"),
     (lambda: T.CenterCrop(3, rounding="up"), "CenterCrop: rounding must be known.", "rounding='up'"),
