@@ -30,7 +30,7 @@ def test_it_runs(path):
     client = nbclient.NotebookClient(
         notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
     )
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(action="error"):
         warnings.filterwarnings(
             "ignore", category=DeprecationWarning, module=r"(zmq|tornado|jupyter_client|nbclient)"
         )

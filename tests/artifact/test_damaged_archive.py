@@ -169,6 +169,15 @@ def test_a_pickled_array_in_the_samples_is_never_executed(tiny_file, tmp_path):
     assert not (tmp_path / "executed").exists()
 
 
+def test_samples_that_unpack_to_more_than_their_bytes_are_refused(tiny_file, tmp_path):
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, images=np.zeros((1, 5000, 5000, 3), np.uint8))
+    assert len(buffer.getvalue()) < 100_000
+    refused(
+        rewrite(tiny_file, tmp_path / "bomb.e2e", members={"samples/input.npz": buffer.getvalue()}), "compressed"
+    )
+
+
 @pytest.mark.parametrize("content", [b"", b"hello", b"\0" * 1000], ids=["empty", "text", "zeros"])
 @pytest.mark.parametrize("member", ["programs/dense.jax", "programs/network.jax", "samples/outputs.npz"])
 def test_members_of_nonsense_are_refused(tiny_file, tmp_path, member, content):
