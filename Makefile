@@ -1,11 +1,14 @@
 # Two commands do everything on a fresh machine: make demo, make test.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lab bench lock clean
+.NOTPARALLEL:  # "test" is set-up, then checks, under make -j too
 
 BIN := .venv/bin
 
 help:  ## list the commands
-	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-7s %s\n", $$1, $$2 }'
+	@while IFS=: read -r name rest; do case $$name:$$rest in \
+	    [a-z]*:*'## '*) printf 'make %-7s %s\n' "$$name" "$${rest#*## }" ;; \
+	esac; done <Makefile
 
 setup:  ## make the environment in .venv; does nothing when it is up to date
 	@.ci/setup
@@ -27,9 +30,9 @@ lab: setup  ## JupyterLab on the notebooks
 bench: setup  ## measure speed, memory and compilations; prints ratios
 	$(BIN)/python -m benchmarks
 
-lock:  ## resolve requirements.lock anew: make lock PYTHONS="/path/to/3.12 /path/to/3.13"
-	.ci/lock $(PYTHONS)
+lock:  ## resolve requirements.lock anew; needs Python 3.12 and 3.13
+	@.ci/lock
 
 clean:  ## remove the environment and everything made
 	rm -rf .venv build .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	bash -O globstar -O nullglob -c 'rm -rf ./**/__pycache__'
