@@ -53,13 +53,7 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
         return _assemble(file, manifest, members)
     except ArtifactError:
         raise
-    except (
-        LookupError,
-        TypeError,
-        AttributeError,
-        ValueError,
-        ArithmeticError,
-    ) as error:  # E2EError is a ValueError
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise archive.damaged(file, f"a manifest that contradicts itself ({error})") from error
 
 
