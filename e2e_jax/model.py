@@ -120,8 +120,8 @@ def split_at_geometry(preprocess: Transform) -> tuple[Compose, Compose]:
 
     Example:
         >>> from e2e_jax import transforms as T
-        >>> split_at_geometry(T.Compose([T.Resize(8), T.Flip(), T.ToTensor()]))
-        (Compose([Resize(8), Flip()]), Compose([ToTensor()]))
+        >>> split_at_geometry(T.Compose([T.Resize(8), T.HorizontalFlip(), T.ToTensor()]))
+        (Compose([Resize(8), HorizontalFlip()]), Compose([ToTensor()]))
     """
     steps = preprocess.steps_flat
     geometric = [number for number, step in enumerate(steps) if isinstance(step, Geometric)]

@@ -17,7 +17,8 @@ class PaddedImages:
 
     Args:
         pixels: ``(b, H, W, C)`` uint8 0..255 or float32; what lies outside an image's size is never looked at.
-        sizes: ``(b, 2)`` int32, height and width of each image in pixels.
+        sizes: ``(b, 2)`` int32, height and width of each image in pixels. One image of a drawn size may come out
+            of a traced random transform as ``(H, W, C)`` and ``(2,)``.
 
     Example:
         >>> import numpy as np
@@ -28,6 +29,44 @@ class PaddedImages:
 
     pixels: Array
     sizes: Array
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """An image with what belongs to it; spatial transforms move the parts along. Batches have a leading axis.
+
+    Args:
+        image: ``(h, w, C)``, a batch ``(b, h, w, C)``, or `PaddedImages`.
+        boxes: ``(n, 4)`` float32 left, top, right, bottom in pixels; the right and bottom edges are exclusive.
+        mask: ``(h, w)`` class of each pixel, an integer or bool.
+        keypoints: ``(k, 2)`` float32 x, y in pixels, 0 is the centre of the first pixel.
+        label: Of the image; where there are boxes, one per box ``(n, …)``.
+        valid: ``(n,)`` bool, which boxes count; all where absent. Shapes are static, so a box that goes is only
+            marked.
+
+    Example:
+        >>> import numpy as np
+        >>> photo, box = np.zeros((30, 40, 3), np.uint8), np.array([[2, 3, 12, 9]], np.float32)
+        >>> Sample(photo, boxes=box).boxes.shape
+        (1, 4)
+    """
+
+    image: Any
+    boxes: Any = None
+    mask: Any = None
+    keypoints: Any = None
+    label: Any = None
+    valid: Any = None
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether anything has to move with the pixels."""
+        return any(part is not None for part in (self.boxes, self.mask, self.keypoints))
+
+    def with_image(self, image: Any) -> Sample:
+        """The same parts with other pixels."""
+        return dataclasses.replace(self, image=image)
 
 
 class ScoredLabel(NamedTuple):

@@ -94,10 +94,10 @@ def test_a_list_of_different_sizes_agrees_with_each_alone():
 
 
 def test_images_left_at_different_sizes_are_refused():
-    model = tiny_model(preprocess=T.Compose([T.Flip(), T.ToTensor()]))
+    model = tiny_model(preprocess=T.Compose([T.HorizontalFlip(), T.ToTensor()]))
     with pytest.raises(e2e.ConfigError, match="network needs images of one size") as caught:
         model([photo(40, 50), photo(50, 40)])
-    assert "Compose([Flip(), ToTensor()])" in str(caught.value)
+    assert "Compose([HorizontalFlip(), ToTensor()])" in str(caught.value)
 
 
 def test_without_postprocess_the_output_tree_comes_back_without_the_batch_axis():
@@ -127,7 +127,7 @@ def test_functional_keeps_the_shape_of_its_parameters():
 
 
 def test_split_at_geometry_cuts_behind_the_last_step_that_moves_pixels():
-    steps = [T.ToTensor(), T.Resize(8), T.Normalize(0.5, 0.5), T.Flip(), T.Cast("float32")]
+    steps = [T.ToTensor(), T.Resize(8), T.Normalize(0.5, 0.5), T.HorizontalFlip(), T.Cast("float32")]
     head, tail = split_at_geometry(T.Compose(steps))
     assert (head, tail) == (T.Compose(steps[:4]), T.Compose(steps[4:]))
     head, tail = split_at_geometry(T.ToTensor())

@@ -40,7 +40,7 @@ class Select:
     """Output position p reads position ``offset + step * p`` of an axis with ``size`` positions, or the fill."""
 
     offset: Size
-    step: int
+    step: Size
     size: Size
 
     @property
@@ -188,7 +188,7 @@ class Axis:
         """Whether each output position copies one source position, or the fill."""
         return all(isinstance(edit, Select) or edit.method == "nearest" for edit in self.edits)
 
-    def select(self, *, offset: Size, step: int = 1, size: Size, capacity: Size | None = None) -> Axis:
+    def select(self, *, offset: Size, step: Size = 1, size: Size, capacity: Size | None = None) -> Axis:
         """Adds a crop, pad or flip; ``size`` is the extent afterwards."""
         edit = Select(offset, step, self.size)
         return Axis(self.source, size, size if is_dimension(size) else capacity, (*self.edits, edit))

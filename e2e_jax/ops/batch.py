@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from e2e_jax.errors import ImageError
-from e2e_jax.types import Array, PaddedImages
+from e2e_jax.types import Array, PaddedImages, Sample
 
 SMALLEST_BUCKET = 64  # pixels; below it a finer ladder saves no time worth a compilation
 LARGEST_SQUARE = 8192  # pixels; a larger square of RGB bytes would take over 200 MB
@@ -90,3 +90,66 @@ def list_to_batch(images: Sequence[Array]) -> PaddedImages:
     for room, array in zip(pixels, arrays, strict=True):
         room[: array.shape[0], : array.shape[1]] = array
     return PaddedImages(pixels, np.array([a.shape[:2] for a in arrays], np.int32))
+
+
+def samples_to_batch(images: Sequence[Sample]) -> Sample:
+    """Lays samples of different sizes into one batch; short lists of boxes are filled up and marked invalid.
+
+    Args:
+        images: Samples that have the same parts, at least one, each with an image ``(h, w, C)``.
+
+    Returns:
+        A `Sample` on the host: `PaddedImages`, masks ``(b, H, W)`` of the same slots, boxes ``(b, n, 4)`` with
+        ``valid`` ``(b, n)``, key points and labels with a leading axis.
+
+    Raises:
+        ImageError: The samples differ in their parts, in the number of key points or in the shape of labels.
+
+    Source:
+        The counterpart of torch's ``collate_fn`` for detection, with static shapes.
+
+    Example:
+        >>> photo = np.zeros((8, 9, 3), np.uint8)
+        >>> two, none = np.zeros((2, 4), np.float32), np.zeros((0, 4), np.float32)
+        >>> samples_to_batch([Sample(photo, boxes=two), Sample(photo, boxes=none)]).valid.tolist()
+        [[True, True], [False, False]]
+    """
+    padded = list_to_batch([sample.image for sample in images])
+    parts = {name: [getattr(sample, name) for sample in images] for name in ("boxes", "mask", "keypoints", "label")}
+    present = {name: values for name, values in parts.items() if any(value is not None for value in values)}
+    try:
+        stacked = {name: [np.asarray(value) for value in values] for name, values in present.items()}
+        if any(value is None for values in present.values() for value in values):
+            raise ValueError("a part that only some of them have")
+        return _stacked(images, padded, stacked)
+    except ValueError as error:
+        fix = "give all samples the same parts, as many key points, and labels of one shape."
+        raise ImageError(
+            "samples_to_batch: samples must be alike in their parts.", str(error)[:120], fix
+        ) from error
+
+
+def _stacked(images: Sequence[Sample], padded: PaddedImages, parts: dict[str, list[np.ndarray]]) -> Sample:
+    counts = [len(boxes) for boxes in parts.get("boxes", ())]
+    most = max(counts, default=0)
+    valid = None
+    if counts:
+        given = [
+            np.ones(len(b), bool) if s.valid is None else s.valid
+            for s, b in zip(images, parts["boxes"], strict=True)
+        ]
+        valid = np.stack([_filled(flags, most) for flags in given])
+        for name in {"boxes", "label"} & parts.keys():
+            parts[name] = [_filled(rows, most) for rows in parts[name]]
+    if "mask" in parts:
+        parts["mask"] = [_in_slot(mask, padded.pixels.shape[1:3]) for mask in parts["mask"]]
+    return Sample(padded, valid=valid, **{name: np.stack(values) for name, values in parts.items()})
+
+
+def _filled(rows: Array, count: int) -> np.ndarray:
+    """Rows of zeros up to a count."""
+    return np.pad(rows, ((0, count - len(rows)), *((0, 0),) * (np.ndim(rows) - 1)))
+
+
+def _in_slot(mask: np.ndarray, room: tuple[int, ...]) -> np.ndarray:
+    return np.pad(mask, [(0, most - extent) for most, extent in zip(room, mask.shape, strict=True)])

@@ -1,19 +1,16 @@
-"""Resize, crop, pad and flip: each carries out its plan from `e2e_jax.ops.plans` on its own."""
+"""Resize, crop, pad and flip: each carries out its plan on its own."""
 
 from __future__ import annotations
 
-from typing import Literal
-
-from e2e_jax.ops.plans import (
-    Method,
-    Numerics,
+from e2e_jax.ops.plans import Method, Numerics, resize_plan, transform
+from e2e_jax.ops.selections import (
+    Direction,
+    PadMode,
     Rounding,
     center_crop_plan,
     crop_plan,
     flip_plan,
     pad_plan,
-    resize_plan,
-    transform,
 )
 from e2e_jax.types import Array
 
@@ -130,8 +127,17 @@ def center_crop(
     return transform(image, [plan])[0]
 
 
-def pad(image: Array, *, left: int, top: int, right: int, bottom: int, fill: tuple[float, ...] = (0,)) -> Array:
-    """Adds a border of one colour.
+def pad(
+    image: Array,
+    *,
+    left: int,
+    top: int,
+    right: int,
+    bottom: int,
+    fill: tuple[float, ...] = (0,),
+    mode: PadMode = "constant",
+) -> Array:
+    """Adds a border.
 
     Args:
         image: ``(..., H, W, C)`` of any dtype.
@@ -139,23 +145,26 @@ def pad(image: Array, *, left: int, top: int, right: int, bottom: int, fill: tup
         top: Rows before.
         right: Columns after.
         bottom: Rows after.
-        fill: Value of the border, one or one per channel, in the image's units.
+        fill: Value of a constant border, one or one per channel, in the image's units.
+        mode: ``"constant"``; ``"edge"`` repeats the last pixel; ``"reflect"`` mirrors around it, ``"symmetric"``
+            mirrors with it, to and fro where the border is longer than the image.
 
     Returns:
         ``(..., top + H + bottom, left + W + right, C)`` of the image's dtype.
 
     Source:
-        torchvision 0.29 ``pad`` with ``padding_mode="constant"``.
+        torchvision 0.29 ``pad`` and its ``padding_mode``; ``numpy.pad`` for borders longer than the image.
 
     Example:
         >>> import numpy as np
-        >>> pad(np.ones((1, 1, 1), np.uint8), left=2, top=0, right=1, bottom=0, fill=(7,)).ravel().tolist()
-        [7, 7, 1, 7]
+        >>> row = np.array([1, 2, 3], np.uint8).reshape(1, 3, 1)
+        >>> pad(row, left=2, top=0, right=1, bottom=0, mode="reflect").ravel().tolist()
+        [3, 2, 1, 2, 3, 2]
     """
-    return transform(image, [pad_plan(left, top, right, bottom, fill=fill)])[0]
+    return transform(image, [pad_plan(left, top, right, bottom, fill=fill, mode=mode)])[0]
 
 
-def flip(image: Array, *, direction: Literal["horizontal", "vertical"] = "horizontal") -> Array:
+def flip(image: Array, *, direction: Direction = "horizontal") -> Array:
     """Mirrors the image.
 
     Args:

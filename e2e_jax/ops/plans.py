@@ -1,4 +1,4 @@
-"""Resize, crop, pad and flip as edits of a `Geometry`, a pair of axis plans: consecutive ones are one resampling.
+"""Geometry as a pair of axis plans that edits accumulate in; consecutive edits are one resampling.
 
 Each ``*_plan`` function edits a `Geometry` and touches no pixel; `transform` carries a list of them out.
 """
@@ -12,33 +12,37 @@ from typing import Literal, get_args
 import jax
 import jax.numpy as jnp
 
-from e2e_jax.errors import ConfigError, ImageError
-from e2e_jax.ops.axis import Axis, Size, is_dimension, is_static, value
+from e2e_jax.errors import ConfigError
+from e2e_jax.ops.axis import Axis, Size, is_dimension, value
 from e2e_jax.ops.resample import resample
 from e2e_jax.types import Array
 
 type Method = Literal["nearest", "bilinear", "bicubic", "lanczos", "area"]
 type Numerics = Literal["pillow", "pillow13"]
-type Rounding = Literal["half_even", "floor", "half_up"]
 METHODS: tuple[str, ...] = get_args(Method.__value__)
 NUMERICS: tuple[str, ...] = get_args(Numerics.__value__)
-ROUNDINGS: tuple[str, ...] = get_args(Rounding.__value__)
 
 
 @dataclasses.dataclass(frozen=True)
 class Geometry:
-    """Where the pixels of an image come from: a plan per axis, the fill outside, and which pass runs first."""
+    """Where the pixels of an image come from: a plan per axis, the fill outside, and which pass runs first.
+
+    ``discrete`` says that pixels are classes, which no filter may mix and no colour may fill.
+    """
 
     rows: Axis
     cols: Axis
     fills: frozenset[tuple[float, ...]] = frozenset()
     rows_first: bool | Array = False
+    discrete: bool = False
 
     @classmethod
-    def of(cls, height: Size, width: Size, capacity: tuple[Size, Size] | None = None) -> Geometry:
+    def of(
+        cls, height: Size, width: Size, capacity: tuple[Size, Size] | None = None, *, discrete: bool = False
+    ) -> Geometry:
         """The untouched image; ``capacity`` is the array's extent where the image fills it only partly."""
         tall, wide = capacity if capacity else (None, None)
-        return cls(Axis.of(height, tall), Axis.of(width, wide))
+        return cls(Axis.of(height, tall), Axis.of(width, wide), discrete=discrete)
 
     @property
     def size(self) -> tuple[Size, Size]:
@@ -48,44 +52,48 @@ class Geometry:
     @property
     def fits_one_pass(self) -> bool:
         """Whether one gather per axis can do it: pixels are weighed at most once, and one fill value serves."""
-        return max(self.rows.resamplings, self.cols.resamplings) <= 1 and len(self.fills) <= 1
+        one_fill = self.discrete or len(self.fills) <= 1
+        return max(self.rows.resamplings, self.cols.resamplings) <= 1 and one_fill
 
 
 type Plan = Callable[[Geometry], Geometry]
 
 
-def transform(image: Array, plans: Sequence[Plan], *, size: Array | None = None) -> tuple[Array, tuple[Size, Size]]:
+def transform(
+    image: Array, plans: Sequence[Plan], *, size: Array | None = None, discrete: bool = False
+) -> tuple[Array, tuple[Size, Size]]:
     """Carries out geometric edits with as few resamplings as give the same pixels.
 
     Args:
         image: ``(..., H, W, C)``; with ``size``, one image ``(H, W, C)`` in the top left corner of its array.
         plans: Edits, first to last.
         size: ``(2,)`` int32 height and width of the image inside the array; the whole array if absent.
+        discrete: Whether the pixels are classes: resizes take the nearest, outside is 0.
 
     Returns:
         The edited image and its height and width, ints where they are known at trace time.
 
     Example:
         >>> import numpy as np
-        >>> flipped, size = transform(np.eye(3, 4, dtype=np.uint8)[..., None], [flip_plan("horizontal")])
-        >>> flipped[0, :, 0].tolist(), size
-        ([0, 0, 0, 1], (3, 4))
+        >>> halved, size = transform(np.eye(4, dtype=np.uint8)[..., None], [resize_plan((2, 2), method="area")])
+        >>> halved[..., 0].tolist(), size
+        ([[1, 0], [0, 1]], (2, 2))
     """
-    geometry = _start(image, size)
+    geometry = _start(image, size, discrete)
     for plan in plans:
         planned = plan(geometry)
         if not planned.fits_one_pass:
             image = _carry_out(image, geometry)
-            planned = plan(Geometry.of(*geometry.size, image.shape[-3:-1]))
+            planned = plan(Geometry.of(*geometry.size, image.shape[-3:-1], discrete=discrete))
         geometry = planned
     return _carry_out(image, geometry), geometry.size
 
 
-def _start(image: Array, size: Array | None) -> Geometry:
+def _start(image: Array, size: Array | None, discrete: bool) -> Geometry:
     height, width = image.shape[-3:-1]
     if size is not None:
-        return Geometry.of(size[0], size[1], (height, width))
-    return Geometry.of(height, width)
+        return Geometry.of(size[0], size[1], (height, width), discrete=discrete)
+    return Geometry.of(height, width, discrete=discrete)
 
 
 def _carry_out(image: Array, geometry: Geometry) -> Array:
@@ -96,7 +104,7 @@ def _carry_out(image: Array, geometry: Geometry) -> Array:
                 "a shorter-edge resize without max_size at the end of the pipeline",
                 "add CenterCrop or Crop after it, or give Resize a max_size.",
             )
-    (fill,) = geometry.fills or {(0,)}
+    (fill,) = {(0,)} if geometry.discrete or not geometry.fills else geometry.fills
     return resample(image, rows=geometry.rows, cols=geometry.cols, fill=fill, rows_first=geometry.rows_first)
 
 
@@ -113,8 +121,9 @@ def resize_plan(
     def plan(geometry: Geometry) -> Geometry:
         height, width = geometry.size
         new, bounds, room = _resized(geometry, size, max_size)
+        kernel = "nearest" if geometry.discrete else method
         rows, cols = (
-            axis.resample(new[i], method=method, antialias=antialias, bound=bounds[i], capacity=room[i])
+            axis.resample(new[i], method=kernel, antialias=antialias, bound=bounds[i], capacity=room[i])
             for i, axis in enumerate((geometry.rows, geometry.cols))
         )
         rows_first = numerics == "pillow13" and _pillow13_rows_first(height, width, *new)
@@ -185,115 +194,3 @@ def shorter_edge(height: Size, width: Size, *, size: int, max_size: int | None =
         short = least(size, most(max_size * size // long, 1))
         long = least(long, max_size)
     return least(most(tall, short), long), least(most(wide, short), long)
-
-
-def crop_plan(
-    top: int, left: int, height: int, width: int, *, padding: bool = False, fill: tuple[float, ...] = (0,)
-) -> Plan:
-    """See `crop`."""
-
-    def plan(geometry: Geometry) -> Geometry:
-        spare = (geometry.rows.size - (top + height), geometry.cols.size - (left + width))
-        if not padding and any(is_static(s) and s < 0 for s in spare):
-            raise _too_small("Crop", geometry, f"top={top}, left={left}, height={height}, width={width}")
-        rows = geometry.rows.select(offset=top, size=height)
-        cols = geometry.cols.select(offset=left, size=width)
-        return dataclasses.replace(geometry, rows=rows, cols=cols, fills=geometry.fills | {fill})
-
-    return plan
-
-
-def center_crop_plan(
-    height: int,
-    width: int,
-    *,
-    rounding: Rounding = "half_even",
-    padding: bool = True,
-    fill: tuple[float, ...] = (0,),
-) -> Plan:
-    """See `center_crop`."""
-
-    def plan(geometry: Geometry) -> Geometry:
-        rows, cols = geometry.rows, geometry.cols
-        if not padding and (
-            (is_static(rows.size) and rows.size < height) or (is_static(cols.size) and cols.size < width)
-        ):
-            raise _too_small("CenterCrop", geometry, f"height={height}, width={width}")
-        rows = rows.select(offset=center_offset(rows.size - height, rounding=rounding), size=height)
-        cols = cols.select(offset=center_offset(cols.size - width, rounding=rounding), size=width)
-        return dataclasses.replace(geometry, rows=rows, cols=cols, fills=geometry.fills | {fill})
-
-    return plan
-
-
-def center_offset(difference: Size, *, rounding: Rounding) -> Size:
-    """Where a centred window starts, for an image ``difference`` pixels longer than the window.
-
-    Args:
-        difference: Image minus window, in pixels; an int or a traced int32. Negative where the image is padded.
-        rounding: ``"half_even"`` rounds half of it as Python's round (torchvision); ``"floor"`` cuts it (Keras,
-            Hugging Face's slow path, MXNet); ``"half_up"`` rounds halves up (DALI).
-
-    Returns:
-        Pixels; where the image is smaller, minus the padding before it, ``-(-difference // 2)``.
-
-    Source:
-        torchvision 0.29 ``center_crop``: ``int(round(difference / 2.0))``, left padding ``(window - image) // 2``.
-
-    Example:
-        >>> [center_offset(d, rounding="half_even") for d in (1, 3, 5, 7, -3)]
-        [0, 2, 2, 4, -1]
-    """
-    difference = value(difference)
-    half = difference >> 1
-    if rounding == "half_even":
-        cropped = (difference + (half & 1)) >> 1
-    else:
-        cropped = half if rounding == "floor" else (difference + 1) >> 1
-    padded = -((-difference) // 2)
-    if is_static(difference):
-        return cropped if difference >= 0 else padded
-    return jnp.where(difference >= 0, cropped, padded)
-
-
-def pad_plan(left: int, top: int, right: int, bottom: int, *, fill: tuple[float, ...] = (0,)) -> Plan:
-    """See `pad`."""
-
-    def plan(geometry: Geometry) -> Geometry:
-        rows = _padded(geometry.rows, top, bottom)
-        cols = _padded(geometry.cols, left, right)
-        return dataclasses.replace(geometry, rows=rows, cols=cols, fills=geometry.fills | {fill})
-
-    return plan
-
-
-def _padded(axis: Axis, before: int, after: int) -> Axis:
-    more = before + after
-    return axis.select(offset=-before, size=axis.size + more, capacity=_grown(axis.capacity, more))
-
-
-def _grown(capacity: Size | None, more: int) -> Size | None:
-    return None if capacity is None else capacity + more
-
-
-def flip_plan(direction: Literal["horizontal", "vertical"]) -> Plan:
-    """See `flip`."""
-
-    def plan(geometry: Geometry) -> Geometry:
-        if direction == "horizontal":
-            return dataclasses.replace(geometry, cols=_mirrored(geometry.cols))
-        return dataclasses.replace(geometry, rows=_mirrored(geometry.rows))
-
-    return plan
-
-
-def _mirrored(axis: Axis) -> Axis:
-    return axis.select(offset=axis.size - 1, step=-1, size=axis.size, capacity=axis.capacity)
-
-
-def _too_small(step: str, geometry: Geometry, window: str) -> ImageError:
-    return ImageError(
-        f"{step}: the window must lie inside the image.",
-        f"{window}, image {geometry.rows.size}x{geometry.cols.size} (height x width)",
-        f"resize first, or pass padding=True to {step} to fill what lies outside.",
-    )

@@ -10,9 +10,10 @@ from e2e_jax.transforms.classify import Postprocess as Postprocess
 from e2e_jax.transforms.compose import Compose as Compose
 from e2e_jax.transforms.geometry import CenterCrop as CenterCrop
 from e2e_jax.transforms.geometry import Crop as Crop
-from e2e_jax.transforms.geometry import Flip as Flip
+from e2e_jax.transforms.geometry import HorizontalFlip as HorizontalFlip
 from e2e_jax.transforms.geometry import Pad as Pad
 from e2e_jax.transforms.geometry import Resize as Resize
+from e2e_jax.transforms.geometry import VerticalFlip as VerticalFlip
 from e2e_jax.transforms.values import Cast as Cast
 from e2e_jax.transforms.values import Normalize as Normalize
 from e2e_jax.transforms.values import ToLayout as ToLayout

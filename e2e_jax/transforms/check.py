@@ -58,3 +58,42 @@ def channel_values(step: str, name: str, values: Any) -> tuple[float, ...]:
         fix = "pass a finite number, or one per channel."
         raise ConfigError(f"{step}: {name} must be finite numbers.", f"{name}={values!r}", fix)
     return tuple(float(v) for v in numbers)
+
+
+def borders(step: str, padding: Any) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom from one, two or four lengths of at least 0 pixels."""
+    sides = tuple(padding) if isinstance(padding, Sequence) and not isinstance(padding, str) else (padding,)
+    counted = all(isinstance(s, int) and not isinstance(s, bool) and s >= 0 for s in sides)
+    if len(sides) not in (1, 2, 4) or not counted:
+        fix = "pass pixels for all sides, (x, y), or (left, top, right, bottom)."
+        raise ConfigError(f"{step}: padding must be one, two or four lengths of at least 0.", f"{padding=}", fix)
+    return (sides * 4)[:4]
+
+
+def probability(step: str, value: Any, name: str = "p") -> float:
+    """A probability, 0..1."""
+    return interval_number(step, name, value, 0.0, 1.0)
+
+
+def interval_number(step: str, name: str, value: Any, least: float, most: float = float("inf")) -> float:
+    """A number between two bounds, both allowed."""
+    real = isinstance(value, int | float) and not isinstance(value, bool)
+    if not real or not least <= value <= most:
+        span = f"{least:g}..{most:g}" if most < float("inf") else f"at least {least:g}"
+        raise ConfigError(f"{step}: {name} must be {span}.", f"{name}={value!r}", f"pass a number {span}.")
+    return float(value)
+
+
+def span(step: str, name: str, value: Any, *, least: float = float("-inf"), most: float = float("inf")) -> Any:
+    """A pair of finite numbers in rising order inside two bounds, as a tuple of floats."""
+    pair = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else ()
+    real = len(pair) == 2 and all(isinstance(v, int | float) and abs(v) < float("inf") for v in pair)
+    if not real or not least <= pair[0] <= pair[1] <= most:
+        bounds = (
+            ""
+            if least == float("-inf")
+            else f" of at least {least:g}" + (f" and at most {most:g}" if most < float("inf") else "")
+        )
+        fix = "pass (low, high), the lower number first."
+        raise ConfigError(f"{step}: {name} must be two rising numbers{bounds}.", f"{name}={value!r}", fix)
+    return tuple(float(v) for v in pair)

@@ -10,14 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from e2e_jax.errors import ConfigError
-from e2e_jax.transforms.base import Configured
 from e2e_jax.transforms.check import one_of, whole
+from e2e_jax.transforms.config import Configured
 from e2e_jax.types import Array, Classification, ScoredLabel
 
 ACTIVATIONS = ("softmax", "sigmoid", "none")
 
 
-class Postprocess(Configured):
+class Postprocess(Configured, abstract=True):
     """What happens to the network's output: a traced half inside the program and a typed half outside."""
 
     def __call__(self, outputs: Array) -> dict[str, jax.Array]:

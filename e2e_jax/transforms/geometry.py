@@ -1,29 +1,25 @@
-"""Resize, CenterCrop, Crop, Pad and Flip: see the functions of the same names in `e2e_jax.ops.geometry`."""
+"""Resize, crops, Pad and flips: see the functions of the same names in `e2e_jax.ops.geometry`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from e2e_jax.errors import ConfigError
-from e2e_jax.ops.plans import (
-    METHODS,
-    NUMERICS,
+from e2e_jax.ops.extend import EXTENSIONS
+from e2e_jax.ops.plans import METHODS, NUMERICS, Geometry, Method, Numerics, resize_plan
+from e2e_jax.ops.selections import (
     ROUNDINGS,
-    Geometry,
-    Method,
-    Numerics,
+    PadMode,
     Rounding,
     center_crop_plan,
     crop_plan,
     flip_plan,
     pad_plan,
-    resize_plan,
 )
 from e2e_jax.transforms.base import Geometric
-from e2e_jax.transforms.check import fill_values, flag, one_of, pixels, whole
+from e2e_jax.transforms.check import borders, fill_values, flag, one_of, pixels, whole
 
-DIRECTIONS = ("horizontal", "vertical")
+PAD_MODES = ("constant", *EXTENSIONS)
 
 
 class Resize(Geometric):
@@ -167,14 +163,15 @@ class Crop(Geometric):
 
 
 class Pad(Geometric):
-    """Adds a border of one colour.
+    """Adds a border.
 
     Args:
         padding: All sides, ``(left and right, top and bottom)``, or ``(left, top, right, bottom)``, in pixels.
-        fill: Value of the border, one or one per channel.
+        fill: Value of a constant border, one or one per channel.
+        mode: ``"constant"``, ``"edge"``, ``"reflect"`` or ``"symmetric"``.
 
     Raises:
-        ConfigError: A border is negative, or the number of values is another.
+        ConfigError: A border is negative, the number of values is another, or the mode is unknown.
 
     Source:
         torchvision's ``Pad``. See `e2e_jax.ops.geometry.pad`.
@@ -185,40 +182,53 @@ class Pad(Geometric):
         (9, 7, 3)
     """
 
-    def __init__(self, padding: int | Sequence[int], *, fill: float | Sequence[float] = 0) -> None:
-        sides = tuple(padding) if isinstance(padding, Sequence) else (padding,)
-        counted = all(isinstance(s, int) and not isinstance(s, bool) and s >= 0 for s in sides)
-        if len(sides) not in (1, 2, 4) or not counted:
-            fix = "pass pixels for all sides, (x, y), or (left, top, right, bottom)."
-            raise ConfigError("Pad: padding must be one, two or four lengths of at least 0.", f"{padding=}", fix)
-        self.padding = (sides * 4)[:4]
+    def __init__(
+        self, padding: int | Sequence[int], *, fill: float | Sequence[float] = 0, mode: PadMode = "constant"
+    ) -> None:
+        self.padding = borders("Pad", padding)
         self.fill = fill_values("Pad", fill)
+        self.mode = one_of("Pad", "mode", mode, PAD_MODES)
 
     def plan(self, geometry: Geometry) -> Geometry:
         left, top, right, bottom = self.padding
-        return pad_plan(left, top, right, bottom, fill=self.fill)(geometry)
+        return pad_plan(left, top, right, bottom, fill=self.fill, mode=self.mode)(geometry)
 
 
-class Flip(Geometric):
-    """Mirrors the image.
-
-    Args:
-        direction: ``"horizontal"`` swaps left and right, ``"vertical"`` top and bottom.
-
-    Raises:
-        ConfigError: The direction is another.
+class HorizontalFlip(Geometric):
+    """Swaps left and right.
 
     Source:
-        ``numpy.flip``. See `e2e_jax.ops.geometry.flip`.
+        torchvision's ``horizontal_flip``: boxes move to W - x, key points to W - 1 - x.
+        See `e2e_jax.ops.geometry.flip`.
 
     Example:
         >>> import numpy as np
-        >>> Flip()(np.arange(3, dtype=np.uint8).reshape(1, 3, 1)).ravel().tolist()
+        >>> HorizontalFlip()(np.arange(3, dtype=np.uint8).reshape(1, 3, 1)).ravel().tolist()
         [2, 1, 0]
     """
 
-    def __init__(self, direction: Literal["horizontal", "vertical"] = "horizontal") -> None:
-        self.direction = one_of("Flip", "direction", direction, DIRECTIONS)
+    def __init__(self) -> None:
+        pass
 
     def plan(self, geometry: Geometry) -> Geometry:
-        return flip_plan(self.direction)(geometry)
+        return flip_plan("horizontal")(geometry)
+
+
+class VerticalFlip(Geometric):
+    """Swaps top and bottom.
+
+    Source:
+        torchvision's ``vertical_flip``: boxes move to H - y, key points to H - 1 - y.
+        See `e2e_jax.ops.geometry.flip`.
+
+    Example:
+        >>> import numpy as np
+        >>> VerticalFlip()(np.arange(3, dtype=np.uint8).reshape(3, 1, 1)).ravel().tolist()
+        [2, 1, 0]
+    """
+
+    def __init__(self) -> None:
+        pass
+
+    def plan(self, geometry: Geometry) -> Geometry:
+        return flip_plan("vertical")(geometry)

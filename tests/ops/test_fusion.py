@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from e2e_jax.ops.plans import center_crop_plan, crop_plan, flip_plan, pad_plan, resize_plan, transform
+from e2e_jax.ops.plans import resize_plan, transform
+from e2e_jax.ops.selections import center_crop_plan, crop_plan, flip_plan, pad_plan
 from e2e_jax.types import Array
 
 ROOM = 96

@@ -11,7 +11,7 @@ import pytest
 
 from e2e_jax.errors import ImageError
 from e2e_jax.ops.geometry import center_crop, crop, flip, pad
-from e2e_jax.ops.plans import ROUNDINGS, center_offset
+from e2e_jax.ops.selections import ROUNDINGS, center_offset
 
 IMAGES = ("wide", "tall", "square")
 DTYPES = ("uint8", "int32", "float32", "bool")

@@ -8,7 +8,8 @@ import pytest
 
 from e2e_jax.errors import ConfigError
 from e2e_jax.ops.axis import Axis, tables
-from e2e_jax.ops.plans import Geometry, _shorter_edge_bound, flip_plan, resize_plan, shorter_edge, transform
+from e2e_jax.ops.plans import Geometry, _shorter_edge_bound, resize_plan, shorter_edge, transform
+from e2e_jax.ops.selections import flip_plan
 
 RULES = [(256, None), (1, None), (40, None), (224, 500), (40, 41), (7, 3000)]
 

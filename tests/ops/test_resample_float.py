@@ -9,7 +9,8 @@ import pytest
 
 from e2e_jax.errors import ImageError
 from e2e_jax.ops.geometry import pad, resize
-from e2e_jax.ops.plans import pad_plan, resize_plan, transform
+from e2e_jax.ops.plans import resize_plan, transform
+from e2e_jax.ops.selections import pad_plan
 from e2e_jax.transforms.geometry import Resize
 from e2e_jax.types import PaddedImages
 

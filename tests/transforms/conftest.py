@@ -17,8 +17,8 @@ EACH = [
     T.Crop(-2, 3, 60, 50, padding=True, fill=9),
     T.Pad((1, 2, 3, 4), fill=200),
     T.Pad(2),
-    T.Flip(),
-    T.Flip("vertical"),
+    T.HorizontalFlip(),
+    T.VerticalFlip(),
     T.ToTensor(),
     T.Normalize(127, 128.5),
     T.Cast("float32"),
@@ -27,9 +27,16 @@ EACH = [
     T.ListToBatch(),
     T.Compose([]),
     T.Compose(
-        [T.Resize(24), T.CenterCrop((20, 16)), T.Flip(), T.ToTensor(), T.Normalize(0.5, 0.25), T.ToLayout("CHW")]
+        [
+            T.Resize(24),
+            T.CenterCrop((20, 16)),
+            T.HorizontalFlip(),
+            T.ToTensor(),
+            T.Normalize(0.5, 0.25),
+            T.ToLayout("CHW"),
+        ]
     ),
-    T.Compose([T.Pad(1), T.Compose([T.Resize((8, 9)), T.Flip()]), T.Resize((12, 5), method="lanczos")]),
+    T.Compose([T.Pad(1), T.Compose([T.Resize((8, 9)), T.HorizontalFlip()]), T.Resize((12, 5), method="lanczos")]),
 ]
 
 

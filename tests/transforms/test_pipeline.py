@@ -47,7 +47,12 @@ def test_recipe_at_full_size_matches_pillow(height, width, pillow):
 
 @pytest.mark.parametrize("numerics", ["pillow", "pillow13"])
 def test_recipe_gives_each_image_of_a_list_what_it_gets_alone(numerics):
-    steps = [T.Resize(40, method="lanczos", numerics=numerics), T.CenterCrop((33, 32)), T.Flip(), T.ToTensor()]
+    steps = [
+        T.Resize(40, method="lanczos", numerics=numerics),
+        T.CenterCrop((33, 32)),
+        T.HorizontalFlip(),
+        T.ToTensor(),
+    ]
     recipe = T.Compose([*steps, T.Normalize(MEAN, STD), T.ToLayout("CHW")])
     images = [photo(50, 60), photo(120, 41), photo(33, 33), photo(41, 100)]
     together = recipe(images)
@@ -89,7 +94,7 @@ def notes(error: pytest.ExceptionInfo) -> str:
 
 @pytest.mark.parametrize("many", [False, True])
 def test_an_error_names_the_step_and_what_it_met(many):
-    pipeline = T.Compose([T.ToTensor(), T.CenterCrop(64, padding=False), T.Flip()])
+    pipeline = T.Compose([T.ToTensor(), T.CenterCrop(64, padding=False), T.HorizontalFlip()])
     image = photo(50, 70)
     with pytest.raises(
         ImageError, match="CenterCrop: the window must lie inside the image.\n  Received: "
@@ -100,7 +105,7 @@ def test_an_error_names_the_step_and_what_it_met(many):
 
 
 def test_the_step_is_counted_across_nested_pipelines():
-    pipeline = T.Compose([T.Pad(1), T.Compose([T.Flip(), T.Crop(0, 0, 9, 9)])])
+    pipeline = T.Compose([T.Pad(1), T.Compose([T.HorizontalFlip(), T.Crop(0, 0, 9, 9)])])
     with pytest.raises(ImageError) as error:
         pipeline(photo(5, 5))
     assert "in step 2 of the pipeline: Crop(0, 0, 9, 9), input (5, 5, 3) uint8" in notes(error)
@@ -131,7 +136,7 @@ def test_an_open_end_for_images_of_different_sizes_is_refused():
 )
 def test_what_is_no_image_is_refused(images):
     with pytest.raises(ImageError, match="(?s)image.*\n  Received: .*\n  Fix: "):
-        T.Flip()(images)
+        T.HorizontalFlip()(images)
 
 
 ROOM = np.zeros((2, 8, 8, 3), np.uint8)
@@ -152,4 +157,4 @@ def test_sizes_that_do_not_fit_their_pixels_are_refused(pixels, sizes):
     with pytest.raises(
         ImageError, match="PaddedImages: .*\n  Received: pixels .*, sizes .*\n  Fix: .*list_to_batch"
     ):
-        T.Flip()(PaddedImages(pixels, sizes))
+        T.HorizontalFlip()(PaddedImages(pixels, sizes))

@@ -26,18 +26,20 @@ def test_repr_builds_it_again(step):
 
 
 def test_repr_leaves_defaults_out():
-    steps = T.Compose([T.Resize(256), T.CenterCrop((2, 3), fill=1), T.Flip(), T.Normalize(127, 128)])
-    shown = "Compose([Resize(256), CenterCrop((2, 3), fill=(1.0,)), Flip(), Normalize((127.0,), (128.0,))])"
+    steps = T.Compose([T.Resize(256), T.CenterCrop((2, 3), fill=1), T.HorizontalFlip(), T.Normalize(127, 128)])
+    shown = (
+        "Compose([Resize(256), CenterCrop((2, 3), fill=(1.0,)), HorizontalFlip(), Normalize((127.0,), (128.0,))])"
+    )
     assert repr(steps) == shown
 
 
 def test_transforms_differ_where_an_argument_differs():
     assert T.Resize(256) != T.Resize(257)
     assert T.Resize(256) != T.Resize(256, antialias=False)
-    assert T.Flip() != T.Flip("vertical")
+    assert T.HorizontalFlip() != T.VerticalFlip()
     assert T.ToTensor() != T.ListToBatch()
-    assert T.Compose([T.Flip(), T.Pad(1)]) != T.Compose([T.Pad(1), T.Flip()])
-    assert T.Flip() != {"type": "Flip", "direction": "horizontal"}
+    assert T.Compose([T.HorizontalFlip(), T.Pad(1)]) != T.Compose([T.Pad(1), T.HorizontalFlip()])
+    assert T.HorizontalFlip() != {"type": "Flip", "direction": "horizontal"}
 
 
 def test_equal_transforms_are_one_key():
@@ -62,25 +64,25 @@ def test_postprocessors_survive_json_and_are_no_transforms():
         T.Transform.from_config(config)
 
 
-@pytest.mark.parametrize("config", [{"type": "Blur"}, {}, "Flip", {"type": "Transform"}, {"type": "Geometric"}])
+@pytest.mark.parametrize("config", [{"type": "Smear"}, {}, "Crop", {"type": "Transform"}, {"type": "Geometric"}])
 def test_configs_of_no_transform_are_refused(config):
     with pytest.raises(ConfigError, match="type must be known.\n  Received: .*\n  Fix: one of Cast, CenterCrop, "):
         T.Transform.from_config(config)
 
 
 def test_config_with_an_unknown_argument_is_refused():
-    with pytest.raises(ConfigError, match=r"Flip\(direction\).\n  Received: .*'angle'\n  Fix: check the spelling"):
-        T.Transform.from_config({"type": "Flip", "angle": 3})
+    with pytest.raises(ConfigError, match=r"ListToBatch\(\).\n  Received: .*'angle'\n  Fix: check the spelling"):
+        T.Transform.from_config({"type": "ListToBatch", "angle": 3})
 
 
 def test_compose_copies_the_list():
-    steps = [T.Flip(), T.Pad(1)]
+    steps = [T.HorizontalFlip(), T.Pad(1)]
     pipeline = T.Compose(steps)
     steps.append(T.Pad(9))
     assert len(steps) == 3
-    assert pipeline == T.Compose([T.Flip(), T.Pad(1)])
+    assert pipeline == T.Compose([T.HorizontalFlip(), T.Pad(1)])
     pipeline(np.zeros((2, 2, 1), np.uint8))
-    assert steps == [T.Flip(), T.Pad(1), T.Pad(9)]
+    assert steps == [T.HorizontalFlip(), T.Pad(1), T.Pad(9)]
 
 
 class Model(nnx.Module):
@@ -109,7 +111,7 @@ def test_transforms_hold_no_state_and_live_in_nnx_modules():
 
 def test_a_pipeline_is_called_under_nnx_jit():
     image = np.random.default_rng(0).integers(0, 256, (9, 8, 3), np.uint8)
-    pipeline = T.Compose([T.Resize((4, 5)), T.Flip()])
+    pipeline = T.Compose([T.Resize((4, 5)), T.HorizontalFlip()])
     np.testing.assert_array_equal(nnx.jit(lambda p, x: p(x))(pipeline, image), pipeline(image))
 
 

@@ -1,0 +1,38 @@
+"""Extend: an axis continued past its ends by its own pixels."""
+
+from __future__ import annotations
+
+import dataclasses
+from types import ModuleType
+from typing import Literal, get_args
+
+from e2e_jax.ops.axis import Select, Size, Taps, value
+from e2e_jax.types import Array
+
+type Extension = Literal["edge", "reflect", "symmetric"]
+EXTENSIONS: tuple[str, ...] = get_args(Extension.__value__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Extend(Select):
+    """Like `Select`, but a position outside takes a pixel from inside, as ``numpy.pad`` of that mode does.
+
+    Args:
+        mode: ``"edge"`` repeats the last pixel, ``"reflect"`` mirrors around it, ``"symmetric"`` mirrors with it.
+    """
+
+    mode: Extension = "edge"
+
+    def pull(self, xp: ModuleType, taps: Taps, fixed: bool) -> Taps:
+        size = value(self.size)
+        position = value(self.offset) + self.step * taps.position
+        return taps._replace(position=_inside(xp, position, size, self.mode))
+
+
+def _inside(xp: ModuleType, position: Array, size: Size, mode: Extension) -> Array:
+    if mode == "edge":
+        return xp.clip(position, 0, size - 1)
+    repeat = 1 if mode == "symmetric" else 0  # how often the last pixel stands at the turn, beyond once
+    period = xp.maximum(2 * (size - 1 + repeat), 1)
+    place = position % period
+    return xp.where(place < size, place, period - repeat - place)
