@@ -9,7 +9,7 @@ import jax
 from flax import nnx
 
 from e2e_jax.errors import ConfigError, known_arguments
-from e2e_jax.transforms.base import Geometric, Images, Transform
+from e2e_jax.transforms.base import Images, Transform
 from e2e_jax.transforms.classify import Postprocess
 from e2e_jax.transforms.compose import Compose
 from e2e_jax.types import Array, PaddedImages
@@ -73,9 +73,12 @@ class EndToEnd(nnx.Module):
         self.network = as_module(network)
         self.postprocess = postprocess
 
-    def __call__(self, images: Images) -> Any:
-        """Outputs of the post-processor's traced half; one image gives outputs without the batch axis."""
-        return self.finish(self.preprocess(images))
+    def __call__(self, images: Images, *, key: Any = None) -> Any:
+        """Outputs of the post-processor's traced half; one image gives outputs without the batch axis.
+
+        ``key`` is for random transforms, see `Transform.__call__`.
+        """
+        return self.finish(self.preprocess(images, key=key))
 
     def finish(self, x: Array | PaddedImages) -> Any:
         """Network and post-processing, from preprocessed images on."""
@@ -116,7 +119,7 @@ def as_module(network: Any) -> nnx.Module:
 
 
 def split_at_geometry(preprocess: Transform) -> tuple[Compose, Compose]:
-    """The steps up to the last geometric one, and the rest, which every image passes at one size.
+    """The steps up to the last one that moves pixels, and the rest, which every image passes at one size.
 
     Example:
         >>> from e2e_jax import transforms as T
@@ -124,6 +127,6 @@ def split_at_geometry(preprocess: Transform) -> tuple[Compose, Compose]:
         (Compose([Resize(8), HorizontalFlip()]), Compose([ToTensor()]))
     """
     steps = preprocess.steps_flat
-    geometric = [number for number, step in enumerate(steps) if isinstance(step, Geometric)]
-    end = geometric[-1] + 1 if geometric else 0
+    spatial = [number for number, step in enumerate(steps) if step.is_spatial]
+    end = spatial[-1] + 1 if spatial else 0
     return Compose(steps[:end]), Compose(steps[end:])

@@ -107,6 +107,38 @@ class Predictor:
             return self._predict_batch(self._intake.checked(np.asarray(images)))
         return self._predict_sizes([self._intake.image(images)])[0]
 
+    @known_arguments
+    def inverse(self, points: Any, *, size: Any) -> np.ndarray:
+        """The way back: where boxes or key points of what the network saw lie in the photo.
+
+        Args:
+            points: ``(n, 4)`` boxes left, top, right, bottom, or ``(n, 2)`` key points x, y, in pixels of the
+                network's input; with a leading axis for a batch of photos.
+            size: Height and width of the photo in pixels, ``(b, 2)`` for a batch.
+
+        Returns:
+            The same shape, float32, in pixels of the photo; boxes are clipped to it.
+
+        Raises:
+            ImageError: The shapes are others.
+            ConfigError: A transform of this model has no way back.
+        """
+        if "inverse" not in self._bundle.programs:
+            fix = "invert the steps that have one with Transform.inverse."
+            raise ConfigError("inverse: every transform must have a way back.", repr(self), fix)
+        rows, sizes = np.asarray(points, np.float32), np.asarray(size, np.int32)
+        if rows.ndim == 2 and sizes.shape == (2,):
+            return self.inverse(rows[None], size=sizes[None])[0]
+        if rows.ndim != 3 or rows.shape[-1] not in (2, 4) or sizes.shape != (len(rows), 2):
+            fix = "pass (n, 4) or (n, 2) with (height, width), or (b, n, 4) or (b, n, 2) with (b, 2)."
+            raise ImageError("inverse: points must fit the sizes.", f"{rows.shape} and {sizes.shape}", fix)
+        filled = np.pad(rows, ((0, 0), (0, bucket(rows.shape[1], smallest=1) - rows.shape[1]), (0, 0)))
+        boxes, keypoints = (
+            filled if rows.shape[-1] == n else np.zeros((len(rows), 1, n), np.float32) for n in (4, 2)
+        )
+        back = self._runner.inverse(sizes, boxes, keypoints)
+        return back["boxes" if rows.shape[-1] == 4 else "keypoints"][:, : rows.shape[1]]
+
     def verify(self) -> float:
         """Replays the stored sample on this machine, through every program.
 

@@ -34,7 +34,7 @@ class Runner:
         self.params = params
         self.ledger: list[Compilation] = []
         self._compiling = threading.Lock()
-        self._compiled: dict[tuple[str, tuple[int, ...]], Any] = {}
+        self._compiled: dict[tuple[str, tuple[tuple[int, ...], ...]], Any] = {}
 
     def dense(self, images: np.ndarray) -> Any:
         """``(b, h, w, c)`` photos to outputs."""
@@ -48,12 +48,16 @@ class Runner:
         """Network inputs to outputs."""
         return self._run("network", self.params, x)
 
+    def inverse(self, sizes: np.ndarray, boxes: np.ndarray, keypoints: np.ndarray) -> dict[str, np.ndarray]:
+        """Boxes ``(b, n, 4)`` and key points ``(b, m, 2)`` of network inputs, in photos of ``sizes`` (b, 2)."""
+        return {k: np.asarray(v) for k, v in self._run("inverse", sizes, boxes, keypoints).items()}
+
     def _run(self, program: str, *arguments: Any) -> Any:
-        shape = next(a.shape for a in arguments if not isinstance(a, list))
-        key = (program, shape)
+        shapes = tuple(a.shape for a in arguments if not isinstance(a, list))
+        key = (program, shapes)
         with self._compiling:  # threads that need the same program wait for one compilation
             if key not in self._compiled:
-                self._compiled[key] = self._compile(program, shape, arguments)
+                self._compiled[key] = self._compile(program, shapes[0], arguments)
         return self._compiled[key](*arguments)
 
     def _compile(self, program: str, shape: tuple[int, ...], arguments: tuple[Any, ...]) -> Any:

@@ -40,7 +40,8 @@ class Sample:
         image: ``(h, w, C)``, a batch ``(b, h, w, C)``, or `PaddedImages`.
         boxes: ``(n, 4)`` float32 left, top, right, bottom in pixels; the right and bottom edges are exclusive.
         mask: ``(h, w)`` class of each pixel, an integer or bool.
-        keypoints: ``(k, 2)`` float32 x, y in pixels, 0 is the centre of the first pixel.
+        keypoints: ``(k, 2)`` float32 x, y in pixels. As in torchvision they name pixels where an image is mirrored
+            (x becomes w - 1 - x), and are multiplied where it is resized.
         label: Of the image; where there are boxes, one per box ``(n, …)``.
         valid: ``(n,)`` bool, which boxes count; all where absent. Shapes are static, so a box that goes is only
             marked.
@@ -64,9 +65,13 @@ class Sample:
         """Whether anything has to move with the pixels."""
         return any(part is not None for part in (self.boxes, self.mask, self.keypoints))
 
+    def with_parts(self, **parts: Any) -> Sample:
+        """The same with some parts replaced."""
+        return dataclasses.replace(self, **parts)
+
     def with_image(self, image: Any) -> Sample:
         """The same parts with other pixels."""
-        return dataclasses.replace(self, image=image)
+        return self.with_parts(image=image)
 
 
 class ScoredLabel(NamedTuple):

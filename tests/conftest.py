@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 pytest_plugins = ["model_fixtures"]
+collect_ignore = ["golden"]  # scripts that ran once, in environments of their own
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -22,6 +23,7 @@ FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
     "area": Image.Resampling.BOX,
+    "hamming": Image.Resampling.HAMMING,
 }
 
 

@@ -130,6 +130,15 @@ def test_every_command_explains_itself_and_its_arguments(command, capsys):
         assert any(len(line.split()) > 2 for line in explained) or argument == "--output"
 
 
+@pytest.fixture
+def interruptible():
+    """Python's own handler, which shells take from what runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_in_130_without_a_traceback(shared_predictor, png, monkeypatch, capsys):
     monkeypatch.setattr(type(shared_predictor), "predict", lambda *_, **__: signal.raise_signal(signal.SIGINT))
     assert main(["predict", "m.e2e", png]) == 130

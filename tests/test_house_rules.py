@@ -150,9 +150,24 @@ def public_functions(module: str) -> list[ast.FunctionDef]:
     return [n for n in tree(module).body if isinstance(n, ast.FunctionDef) and not n.name.startswith("_")]
 
 
-OPS = ["geometry", "resample", "values", "batch"]
+OPS = [
+    "geometry",
+    "resample",
+    "values",
+    "batch",
+    "rotate",
+    "warp",
+    "elastic",
+    "tiles",
+    "draws",
+    "placement",
+    "fitting",
+]
 OPS_FUNCTIONS = [(f"e2e_jax.ops.{m}", f) for m in OPS for f in public_functions(f"e2e_jax.ops.{m}")]
-DATA = {"image", "images", "outputs", "extent", "height", "width"}  # what a function works on
+DATA = {  # what a function works on
+    *("image", "images", "outputs", "extent", "height", "width", "size"),
+    *("key", "noise", "points", "boxes", "tiles", "geometry"),
+}
 
 
 @pytest.mark.parametrize(("module", "function"), OPS_FUNCTIONS, ids=lambda x: getattr(x, "name", ""))

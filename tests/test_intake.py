@@ -153,11 +153,11 @@ def test_inside_jit_predict_points_to_as_module(predictor):
 
 
 def test_a_photo_smaller_than_a_crop_without_padding_is_an_image_error(tmp_path):
-    model = tiny_model(preprocess=T.Compose([T.HorizontalFlip(), T.CenterCrop(30, padding=False), T.ToTensor()]))
+    model = tiny_model(preprocess=T.Compose([T.HorizontalFlip(), T.CenterCrop(30, smaller="refuse"), T.ToTensor()]))
     predictor = e2e.load(e2e.export(model, tmp_path / "c.e2e", progress=False))
     small, good = predictor.predict([photo(29, 99), photo(30, 30)], on_error="skip")
     assert "must lie inside the image" in str(small)
-    assert "in step 1 of the pipeline: CenterCrop(30, padding=False), input 29x99" in small.__notes__
+    assert "in step 1 of the pipeline: CenterCrop(30, smaller='refuse'), input 29x99" in small.__notes__
     assert good.label
     with pytest.raises(e2e.ImageError, match="must lie inside"):
         predictor.predict(photo(29, 99)[None])

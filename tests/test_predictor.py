@@ -156,7 +156,7 @@ def test_without_postprocess_each_photo_gets_its_arrays(tmp_path):
 def test_geometry_that_leaves_different_sizes_runs_photo_by_photo(tmp_path, steps):
     model = tiny_model(preprocess=T.Compose(steps), network=(lambda p, x: x @ p, WEIGHTS), postprocess=None)
     predictor = e2e.load(e2e.export(model, tmp_path / "maps.e2e", progress=False))
-    assert set(predictor.manifest.programs) == {"dense"}
+    assert set(predictor.manifest.programs) == {"dense", "inverse"}
     images = [photo(40, 50), photo(20, 30)]
     for found, image in zip(predictor.predict(images), images, strict=True):
         np.testing.assert_allclose(found, model(image), atol=1e-4)

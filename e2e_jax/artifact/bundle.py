@@ -16,6 +16,7 @@ from e2e_jax.artifact.manifest import Manifest
 from e2e_jax.errors import ArtifactError
 from e2e_jax.transforms.base import Transform
 from e2e_jax.transforms.classify import Postprocess
+from e2e_jax.transforms.stored import known_steps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Bundle:
         manifest: Its own description.
         params: Parameters by path, in the order the programs take them.
         programs: Program name to program.
-        preprocess: The transforms, for size checks on the host.
+        preprocess: The transforms that this process knows, for size checks on the host.
         postprocess: The post-processor, for its host half.
         sample: Stored input and expected outputs.
     """
@@ -81,7 +82,7 @@ def _assemble(path: Path, manifest: Manifest, members: dict[str, bytes]) -> Bund
         manifest=manifest,
         params=params.restore(path, members, manifest.params),
         programs=loaded,
-        preprocess=Transform.from_config(manifest.preprocess),
+        preprocess=known_steps(manifest.preprocess),
         postprocess=_postprocess(manifest),
         sample=(sample.unpack(path, members[samples["input"]]), sample.unpack(path, members[samples["outputs"]])),
     )
@@ -89,10 +90,10 @@ def _assemble(path: Path, manifest: Manifest, members: dict[str, bytes]) -> Bund
 
 def contradiction(manifest: Manifest, loaded: dict[str, jax_export.Exported]) -> str | None:
     """Where programs and manifest disagree about shapes and dtypes, or ``None``."""
-    if set(loaded) not in ({"dense"}, {"dense", "ragged", "network"}):
+    if set(loaded) - {"inverse"} not in ({"dense"}, {"dense", "ragged", "network"}):
         return f"the programs {', '.join(loaded) or 'none'} are not a set this release runs"
     leaves = [(tuple(leaf["shape"]), leaf["dtype"]) for leaf in manifest.params]
-    for kind in loaded.keys() - {"ragged"}:
+    for kind in loaded.keys() - {"ragged", "inverse"}:
         if [_kind(aval) for aval in loaded[kind].in_avals[:-1]] != leaves:
             return f"the {kind} program does not take the parameters the manifest describes"
     photos = manifest.signature["inputs"]["images"]
@@ -102,7 +103,12 @@ def contradiction(manifest: Manifest, loaded: dict[str, jax_export.Exported]) ->
             return f"the {kind} program does not take images {dtype}{list(wanted)}"
     if "ragged" in loaded and _kind(loaded["ragged"].out_avals[0]) != _kind(loaded["network"].in_avals[-1]):
         return "the network program does not take what the ragged program returns"
+    if "inverse" in loaded and [_kind(aval) for aval in loaded["inverse"].in_avals] != INVERSE_TAKES:
+        return "the inverse program does not take sizes, boxes and key points"
     return None
+
+
+INVERSE_TAKES = [(("b", 2), "int32"), (("b", "n", 4), "float32"), (("b", "m", 2), "float32")]
 
 
 def _kind(aval: Any) -> tuple[tuple[int | str, ...], str]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from e2e_jax.artifact.manifest import Manifest
-from e2e_jax.transforms.base import Transform
+from e2e_jax.transforms.stored import step_lines
 
 
 def card(manifest: Manifest) -> str:
@@ -19,12 +19,11 @@ def card(manifest: Manifest) -> str:
     Returns:
         Text of about twenty lines.
     """
-    steps = Transform.from_config(manifest.preprocess).steps_flat
     numbers = sum(int(np.prod(leaf["shape"])) for leaf in manifest.params)
     blocks = [
         [f"{manifest.name}   (e2e artifact, format {manifest.format})"],
         _section("takes", [_line(name, spec) for name, spec in manifest.signature["inputs"].items()]),
-        _section("steps", [repr(step) for step in steps] or ["none"]),
+        _section("steps", step_lines(manifest.preprocess) or ["none"]),
         _section("network", [f"{numbers:,} parameters in {len(manifest.params)} arrays"]),
         _section("finish", [_finish(manifest)]),
         _section("returns", [_line(name, spec) for name, spec in manifest.signature["outputs"].items()]),

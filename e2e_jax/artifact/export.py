@@ -117,7 +117,7 @@ def _manifest(
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     postprocess = model.postprocess.config if model.postprocess is not None else {}
     labels = postprocess.pop("labels", [])
-    steps = [step.config for step in model.preprocess.steps_flat]
+    steps = [step.config for step in traced.whole.steps_flat]
     return Manifest(
         format=FORMAT,
         name=name,

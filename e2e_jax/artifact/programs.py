@@ -3,6 +3,7 @@
 ``dense`` takes a batch of one size through everything. ``ragged`` takes images of different sizes as far as the
 last geometric step, where they all have one size; ``network`` takes them on from there. Two programs for lists,
 because geometry compiles in a fraction of a second and is needed once per bucket, and the network once per batch.
+``inverse`` leads boxes and key points back from what the network sees to the photo.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from flax.errors import TraceContextError
 from jax import export as jax_export
@@ -27,11 +29,15 @@ PLATFORMS = ("cpu", "cuda")
 PROBE = 1 << 15  # pixels; any image larger than every crop shows what sizes the geometry leaves
 
 
+#: Of the inverse program: sizes, boxes and key points of one photo.
+INVERSE_INPUTS = (((2,), np.int32), ((1, 4), np.float32), ((1, 2), np.float32))
+
+
 class Traced:
     """A model taken apart for export: parameters by path, and functions of them.
 
     Args:
-        model: Is not changed; a copy of its network is put into evaluation mode.
+        model: Is not changed; copies of its network and transforms are put into evaluation mode.
     """
 
     def __init__(self, model: EndToEnd) -> None:
@@ -41,8 +47,9 @@ class Traced:
         self.graph, self.randomness, self.state = split
         self.leaves: dict[Path_, jax.Array] = named_leaves(self.state)
         self.postprocess = model.postprocess
-        self.head, self.tail = split_at_geometry(model.preprocess)
-        self.whole = model.preprocess
+        self.whole = nnx.clone(model.preprocess)
+        self.whole.eval()
+        self.head, self.tail = split_at_geometry(self.whole)
 
     def dense(self, params: list[Array], images: Array) -> Any:
         """``(b, h, w, c)`` photos to outputs."""
@@ -55,6 +62,25 @@ class Traced:
     def network(self, params: list[Array], x: Array) -> Any:
         """What ``ragged`` returns to outputs."""
         return self._model(self.tail, params)(x)
+
+    def inverse(self, sizes: Array, boxes: Array, keypoints: Array) -> dict[str, jax.Array]:
+        """Boxes ``(b, n, 4)`` and key points ``(b, m, 2)`` of network inputs, in photos of ``sizes`` (b, 2)."""
+
+        def one(size: Array, boxes: Array, keypoints: Array) -> dict[str, jax.Array]:
+            extents = (size[0], size[1])
+            parts = {"boxes": boxes, "keypoints": keypoints}
+            return {name: self.whole.inverse(part, size=extents) for name, part in parts.items()}
+
+        return jax.vmap(one)(sizes, boxes, keypoints)
+
+    def has_inverse(self) -> bool:
+        """Whether every step has a way back."""
+        shapes = [jax.ShapeDtypeStruct((1, *rest), dtype) for rest, dtype in INVERSE_INPUTS]
+        try:
+            jax.eval_shape(self.inverse, *shapes)
+        except ConfigError:
+            return False
+        return True
 
     def _model(self, preprocess: Any, params: list[Array]) -> EndToEnd:
         flat = zip(nnx.to_flat_state(self.state), params, strict=True)
@@ -86,18 +112,23 @@ def serialize(traced: Traced, *, channels: int, dtype: str) -> dict[str, bytes]:
         dtype: Of the photos.
 
     Returns:
-        Program name to `jax.export` bytes; ``ragged`` and ``network`` only where geometry leaves one size.
+        Program name to `jax.export` bytes; ``ragged`` and ``network`` only where geometry leaves one size,
+        ``inverse`` only where there is a way back.
 
     Raises:
         ConfigError: A part cannot be traced with symbolic shapes.
     """
-    b, h, w = jax_export.symbolic_shape("b, h, w")
+    b, h, w, n, m = jax_export.symbolic_shape("b, h, w, n, m")
     params = [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in traced.leaves.values()]
     photos = jax.ShapeDtypeStruct((b, h, w, channels), jnp.dtype(dtype))
     jobs: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {"dense": (traced.dense, (params, photos))}
     if (moved := traced.ragged_result(channels, dtype)) is not None:
         jobs["ragged"] = (traced.ragged, (photos, jax.ShapeDtypeStruct((b, 2), jnp.int32)))
         jobs["network"] = (traced.network, (params, jax.ShapeDtypeStruct((b, *moved.shape[1:]), moved.dtype)))
+    if traced.has_inverse():
+        shapes = ((2,), (n, 4), (m, 2))
+        sketched = zip(shapes, (dtype for _, dtype in INVERSE_INPUTS), strict=True)
+        jobs["inverse"] = (traced.inverse, tuple(jax.ShapeDtypeStruct((b, *s), d) for s, d in sketched))
     return {name: _export(name, function, arguments) for name, (function, arguments) in jobs.items()}
 
 

@@ -16,23 +16,37 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from e2e_jax.ops.filters import FILTERS
+from e2e_jax.ops.interpolation import FIXED_POINT_ONE, Interpolation, Step
+from e2e_jax.ops.sizes import Scaling, Size, is_dimension, is_static, value
 from e2e_jax.types import Array
-
-type Size = int | Array  # pixels; an int, a symbolic dimension of jax.export, or a traced int32 scalar
-type Bound = tuple[Size, Size]  # numerator and denominator of a scale that is never exceeded
-
-FIXED_POINT_BITS = 22  # Pillow, Resample.c: PRECISION_BITS = 32 - 8 - 2
-FIXED_POINT_ONE = 1 << FIXED_POINT_BITS
 
 
 class Taps(NamedTuple):
     """What each output position reads: ``position`` and ``weight`` are (n, taps), ``outside`` is (n, 1), the
-    weight that fell outside the image and takes the fill value instead."""
+    weight that fell outside the image and takes the fill value instead; (n, taps) where each tap keeps its own."""
 
     position: Array
     weight: Array
     outside: Array
+
+
+class Form(NamedTuple):
+    """How the weights of a table are written.
+
+    Args:
+        fixed: Whether for uint8 pixels, in the arithmetic of the interpolation.
+        one: The weight of a position that copies a single pixel.
+        apart: Whether each tap keeps its own weight outside, because the order of the sum matters.
+    """
+
+    fixed: bool
+    one: Array
+    apart: bool = False
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the finished table."""
+        return np.dtype(np.float32) if self.one.dtype == np.float64 else self.one.dtype
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,101 +61,43 @@ class Select:
     def is_static(self) -> bool:
         return is_static(self.offset) and is_static(self.size)
 
-    def pull(self, xp: ModuleType, taps: Taps, fixed: bool) -> Taps:
+    def pull(self, xp: ModuleType, taps: Taps, form: Form) -> Taps:
         size = value(self.size)
         position = value(self.offset) + self.step * taps.position
         inside = (position >= 0) & (position < size)
-        lost = xp.where(inside, 0, taps.weight).sum(axis=1, keepdims=True, dtype=taps.weight.dtype)
+        lost = xp.where(inside, 0, taps.weight)
+        lost = lost if form.apart else lost.sum(axis=1, keepdims=True, dtype=lost.dtype)
         weight = xp.where(inside, taps.weight, 0)
         return Taps(xp.clip(position, 0, size - 1), weight, taps.outside + lost)
 
 
 @dataclasses.dataclass(frozen=True)
 class Resample:
-    """Output position p reads a window around ``(p + 0.5) * source / target`` of an axis of ``source`` pixels.
+    """Output position p copies one source pixel near ``(p + 0.5) * scale``, or weighs a window around it.
 
     Args:
-        source: Extent before, in pixels.
-        target: Extent after, in pixels.
-        method: ``"nearest"`` or a key of `FILTERS`.
-        antialias: Whether the filter widens with the scale when the axis shrinks.
-        bound: A scale that ``source / target`` cannot exceed; sizes the window where the sizes are traced.
+        interpolation: Which pixel, or which window.
+        step: The sizes before and after.
     """
 
-    source: Size
-    target: Size
-    method: str
-    antialias: bool
-    bound: Bound
+    interpolation: Interpolation
+    step: Step
 
     @property
     def is_static(self) -> bool:
-        return is_static(self.source) and is_static(self.target)
+        return self.step.is_static
 
-    def pull(self, xp: ModuleType, taps: Taps, fixed: bool) -> Taps:
-        if self.method == "nearest":
-            return taps._replace(position=self._nearest(xp, taps.position))
-        lowest, inside, weight = self._window(xp, taps.position)
-        weight = weight / weight.sum(axis=1, keepdims=True)
-        if fixed:
-            weight = _to_fixed_point(xp, weight)
-        position = xp.clip(lowest + xp.arange(weight.shape[1]), 0, value(self.source) - 1)
-        return Taps(position, xp.where(inside & (taps.weight != 0), weight, 0), taps.outside)
-
-    def _window(self, xp: ModuleType, position: Array) -> tuple[Array, Array, Array]:
-        """First position (n, 1) of each window, which taps (n, taps) lie inside, and their raw weights.
-
-        Source: ``precompute_coeffs`` of Pillow's Resample.c, in the same double arithmetic. The first position is
-        taken from integers, so that XLA cannot compute it twice with two roundings; half of an exact product
-        stays the same whether or not the compiler fuses it with the subtraction that follows.
-        """
-        kernel = FILTERS[self.method]
-        scale = self._scale(xp)
-        stretch = xp.maximum(scale, 1.0) if self.antialias else xp.ones_like(scale)
-        centre = ((2 * position + 1) * scale) * 0.5  # (n, 1)
-        reach = kernel.width / 2 * stretch
-        source, target = value(self.source), value(self.target)
-        coarse = xp.maximum(source, target) if self.antialias else target
-        twice_start = (2 * position + 1) * source + target - kernel.width * coarse
-        lowest = xp.maximum((twice_start - kernel.jumps) // (2 * target), 0)
-        start, end = xp.floor(centre - reach + 0.5), xp.floor(centre + reach + 0.5)
-        tap = lowest + xp.arange(self._taps(lowest, end))  # (n, taps)
-        inside = (tap >= start) & (tap < end) & (tap < source)
-        weight = kernel.weight(xp, (tap - centre + 0.5) * (1.0 / stretch))
-        return lowest, inside, xp.where(inside, weight, 0.0)
-
-    def _scale(self, xp: ModuleType) -> Array:
-        """Source pixels per output pixel, correctly rounded.
-
-        XLA divides by a constant, or by one number for a whole batch, by multiplying with its rounded reciprocal.
-        So the divisor is made to look different for every image: no size is negative, but XLA cannot know.
-        """
-        if self.is_static:
-            return xp.asarray(np.float64(self.source) / np.float64(self.target))
-        source, target = xp.asarray(value(self.source)), value(self.target)
-        divisor = xp.where(source >= 0, target, source)
-        return source.astype(np.float64) / divisor.astype(np.float64)
-
-    def _taps(self, lowest: Array, end: Array) -> Size:
-        """Length of the longest window: exact where it is known now, else an upper bound from ``bound``."""
-        if isinstance(lowest, np.ndarray):
-            return max(int((np.minimum(end, self.source) - lowest).max(initial=1)), 1)
-        kernel = FILTERS[self.method]
-        most = kernel.width + 1 + kernel.jumps
-        if not self.antialias:
-            return most
-        numerator, denominator = self.bound
-        return jax.core.max_dim(most, (kernel.width * numerator) // denominator + 1 + kernel.jumps)
-
-    def _nearest(self, xp: ModuleType, position: Array) -> Array:
-        """Pillow's ImagingScaleAffine: the position is reached by adding the scale again and again, in double."""
-        scale = self._scale(xp)
-        if xp is np:
-            walk = np.add.accumulate(np.concatenate([[scale * 0.5], np.full(self.target - 1, scale)]))
-            reached = walk[np.clip(position, 0, self.target - 1)]
-        else:
-            reached = _walk(position, scale)
-        return xp.clip(reached.astype(np.int64), 0, value(self.source) - 1)
+    def pull(self, xp: ModuleType, taps: Taps, form: Form) -> Taps:
+        rule, last = self.interpolation, value(self.step.scaling.source) - 1
+        if rule.pick:
+            return taps._replace(position=xp.clip(rule.pick(xp, taps.position, self.step.scaling), 0, last))
+        assert rule.window
+        first, weight = rule.window(xp, taps.position, self.step)
+        if form.fixed:
+            weight = rule.to_fixed(xp, weight, self.step)
+        tap = xp.arange(weight.shape[1])
+        outside = xp.where(tap == 0, taps.outside, 0) if form.apart else taps.outside
+        return Taps(xp.clip(first + tap, 0, last), xp.where(taps.weight != 0, weight, 0), outside)
 
 
 type Edit = Select | Resample
@@ -184,36 +140,45 @@ class Axis:
         return sum(isinstance(edit, Resample) for edit in self.edits)
 
     @property
+    def resampling(self) -> Resample | None:
+        """The first edit that resizes."""
+        return next((edit for edit in self.edits if isinstance(edit, Resample)), None)
+
+    @property
     def only_selects(self) -> bool:
         """Whether each output position copies one source position, or the fill."""
-        return all(isinstance(edit, Select) or edit.method == "nearest" for edit in self.edits)
+        return all(isinstance(edit, Select) or edit.interpolation.pick for edit in self.edits)
 
     def select(self, *, offset: Size, step: Size = 1, size: Size, capacity: Size | None = None) -> Axis:
         """Adds a crop, pad or flip; ``size`` is the extent afterwards."""
         edit = Select(offset, step, self.size)
         return Axis(self.source, size, size if is_dimension(size) else capacity, (*self.edits, edit))
 
-    def resample(self, size: Size, *, method: str, antialias: bool, bound: Bound, capacity: Size | None) -> Axis:
-        """Adds a resize to ``size`` pixels; none is added where it changes nothing."""
-        if is_static(size) and is_static(self.size) and size == self.size:
+    def otherwise(self) -> Axis:
+        """The same axis by the rule that holds where its own does not apply."""
+        edits = (
+            dataclasses.replace(edit, interpolation=edit.interpolation.otherwise or edit.interpolation)
+            if isinstance(edit, Resample)
+            else edit
+            for edit in self.edits
+        )
+        return dataclasses.replace(self, edits=tuple(edits))
+
+    def resample(
+        self,
+        scaling: Scaling,
+        *,
+        rule: Interpolation,
+        antialias: bool,
+        capacity: Size | None,
+        across: Scaling | None = None,
+    ) -> Axis:
+        """Adds a resize; none is added where it changes nothing, unless the rule is one for both axes together."""
+        size = scaling.target
+        if not rule.together and is_static(size) and is_static(self.size) and size == self.size:
             return self
-        edit = Resample(self.size, size, method, antialias, bound)
+        edit = Resample(rule, Step(scaling, antialias, across if rule.together else None))
         return Axis(self.source, size, size if is_dimension(size) else capacity, (*self.edits, edit))
-
-
-def is_dimension(size: Size) -> bool:
-    """Whether a size can be the extent of an array: a number, or symbolic, but not a traced value."""
-    return not isinstance(size, jax.Array)
-
-
-def value(size: Size) -> Size:
-    """A size to calculate with: numbers stay, symbolic dimensions become traced."""
-    return size if is_static(size) or not is_dimension(size) else jnp.asarray(size, jnp.int32)
-
-
-def is_static(size: Size | None) -> bool:
-    """Whether a size is a plain number, known at trace time."""
-    return isinstance(size, int | np.integer)
 
 
 def tables(axis: Axis, *, fixed: bool) -> Taps:
@@ -231,27 +196,27 @@ def tables(axis: Axis, *, fixed: bool) -> Taps:
         return _pull(np, axis, fixed)
     # Integers meet doubles as in NumPy; the barrier keeps XLA from recomputing weights for every pixel using them.
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
-        return Taps(*jax.lax.optimization_barrier(tuple(_pull(jnp, axis, fixed))))
+        taps = Taps(*jax.lax.optimization_barrier(tuple(_pull(jnp, axis, fixed))))
+    if any(isinstance(edit, Select) for edit in axis.edits):
+        return taps
+    return taps._replace(outside=np.zeros((1, 1), taps.outside.dtype))  # known now, though the sizes are not
 
 
 def _pull(xp: ModuleType, axis: Axis, fixed: bool) -> Taps:
+    form = _form(xp, axis, fixed)
     position = xp.arange(axis.capacity, dtype=np.int64)[:, None]  # (n, 1)
-    one = xp.full(position.shape, FIXED_POINT_ONE if fixed else 1.0, np.int32 if fixed else np.float64)
+    one = xp.broadcast_to(form.one, position.shape)
     taps = Taps(position, one, xp.zeros_like(one))
     for edit in reversed(axis.edits):
-        taps = edit.pull(xp, taps, fixed)
-    dtype = np.int32 if fixed else np.float32
-    return Taps(taps.position.astype(np.int32), taps.weight.astype(dtype), taps.outside.astype(dtype))
+        taps = edit.pull(xp, taps, form)
+    return Taps(taps.position.astype(np.int32), taps.weight.astype(form.dtype), taps.outside.astype(form.dtype))
 
 
-def _to_fixed_point(xp: ModuleType, weight: Array) -> Array:
-    """Rounded half away from zero, as ``normalize_coeffs_8bpc`` in Pillow's Resample.c."""
-    return xp.trunc(weight * FIXED_POINT_ONE + xp.where(weight < 0, -0.5, 0.5)).astype(np.int32)
-
-
-def _walk(position: Array, scale: Array) -> Array:
-    """Where repeated addition of ``scale`` stands at each position; positions are consecutive, either way round."""
-    first = jnp.maximum(jnp.minimum(position[0, 0], position[-1, 0]), 0)
-    start = jax.lax.fori_loop(0, first, lambda _, at: at + scale, scale * 0.5)
-    _, walk = jax.lax.scan(lambda at, _: (at + scale, at), start, position)
-    return walk[jnp.clip(position[:, 0] - first, 0, position.shape[0] - 1)][:, None]
+def _form(xp: ModuleType, axis: Axis, fixed: bool) -> Form:
+    edit = axis.resampling
+    if not fixed:
+        return Form(False, xp.asarray(1.0, np.float64))
+    if edit is None:
+        return Form(True, xp.asarray(FIXED_POINT_ONE, np.int32))
+    one = edit.interpolation.one(xp, edit.step)
+    return Form(True, one, apart=one.dtype == np.float32)

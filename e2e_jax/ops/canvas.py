@@ -10,19 +10,24 @@ import jax.numpy as jnp
 import numpy as np
 
 from e2e_jax.errors import ConfigError
-from e2e_jax.ops.axis import is_dimension, is_static
-from e2e_jax.ops.matrices import CORNERS, Extent, Number, module_for, rotation, to_numbers
+from e2e_jax.ops.exact import Number, module_for, to_numbers
+from e2e_jax.ops.matrices import CORNERS, Extent, Point, rotation
+from e2e_jax.ops.sizes import is_dimension, is_static
 from e2e_jax.types import Array
 
+HALF_TURN = 180.0  # degrees
 TORCH_STEPS, TORCH_STEP = np.float32(1e4), np.float32(1e-4)  # torchvision, _compute_affine_output_size_tensor
 
 
-def expanded_size(extent: Extent, *, angle: Number, numerics: str = "pillow") -> Extent:
+def expanded_size(
+    extent: Extent, *, angle: Number, center: Point | None = None, numerics: str = "pillow"
+) -> Extent:
     """Height and width of the smallest canvas that holds a whole turned image.
 
     Args:
         extent: Height and width of the image in pixels.
         angle: Degrees.
+        center: ``(x, y)`` of the fixed point in pixels; it moves the corners, and so decides how they round.
         numerics: ``"pillow"``, or ``"torch"``, which computes in float32 and ignores what lies beyond the fourth
             decimal. OpenCV does not expand.
 
@@ -44,11 +49,16 @@ def expanded_size(extent: Extent, *, angle: Number, numerics: str = "pillow") ->
     if numerics not in ("pillow", "torch"):
         raise ConfigError('Rotate: expand needs numerics "pillow" or "torch".', f"{numerics=}", "expand=False.")
     with jax.enable_x64(True):
-        xp, (h, w) = to_numbers(module_for(*extent, angle), *extent)
+        xp, (h, w) = to_numbers(module_for(*extent, angle, *(center or ())), *extent)
+        x, y = center or (w / 2, h / 2)
         if numerics == "pillow":
-            wide, high = _canvas_by_pillow(xp, rotation(extent, angle=angle), w, h)
+            wide, high = _canvas_by_pillow(xp, rotation(extent, angle=angle, center=(x, y)), w, h)
         else:
-            wide, high = _canvas_by_torch(xp, rotation(extent, angle=angle, center=(0.0, 0.0)), w, h)
+            from_middle = (x - w / 2, y - h / 2)
+            wide, high = _canvas_by_torch(xp, rotation(extent, angle=angle, center=from_middle), w, h)
+        if center is None:  # a quarter turn on its own is not calculated, but transposed
+            upright = xp.asarray(angle % HALF_TURN == HALF_TURN / 2)
+            wide, high = xp.where(upright, h, wide), xp.where(upright, w, high)
         return (int(high), int(wide)) if xp is np else (high.astype(jnp.int32), wide.astype(jnp.int32))
 
 
@@ -90,7 +100,7 @@ def _canvas_by_torch(xp: ModuleType, matrix: Array, w: Number, h: Number) -> lis
     signs = [(np.float32(2 * i - 1), np.float32(2 * j - 1)) for i, j in CORNERS]
     sizes = []
     for row, shift in zip(single, half, strict=True):
-        ends = xp.stack([row[0] * (i * half[0]) + row[1] * (j * half[1]) for i, j in signs])
+        ends = xp.stack([row[0] * (i * half[0]) + row[1] * (j * half[1]) + row[2] for i, j in signs])
         low, high = (xp.trunc((end + shift) * TORCH_STEPS) * TORCH_STEP for end in (ends.min(), ends.max()))
-        sizes.append(xp.ceil(high) - xp.floor(low))
+        sizes.append((xp.ceil(high) - xp.floor(low)).astype(np.float64))
     return sizes

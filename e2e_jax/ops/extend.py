@@ -6,7 +6,8 @@ import dataclasses
 from types import ModuleType
 from typing import Literal, get_args
 
-from e2e_jax.ops.axis import Select, Size, Taps, value
+from e2e_jax.ops.axis import Form, Select, Taps
+from e2e_jax.ops.sizes import Size, value
 from e2e_jax.types import Array
 
 type Extension = Literal["edge", "reflect", "symmetric"]
@@ -23,7 +24,7 @@ class Extend(Select):
 
     mode: Extension = "edge"
 
-    def pull(self, xp: ModuleType, taps: Taps, fixed: bool) -> Taps:
+    def pull(self, xp: ModuleType, taps: Taps, form: Form) -> Taps:
         size = value(self.size)
         position = value(self.offset) + self.step * taps.position
         return taps._replace(position=_inside(xp, position, size, self.mode))

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from types import ModuleType
 
 from e2e_jax.types import Array
 
-KEYS_A = (
-    -0.5
-)  # sharpness of the cubic: Keys, "Cubic convolution interpolation", IEEE ASSP 29(6), 1981; Pillow's choice
-LANCZOS_LOBES = 3  # Pillow's LANCZOS is the 3-lobed window
+KEYS_A = -0.5  # sharpness of the cubic: Keys, "Cubic convolution interpolation", IEEE ASSP 29(6), 1981
+SHARP_A = -0.75  # OpenCV's sharpness (interpolateCubic), and torch's without antialias (cubic_convolution1)
+LANCZOS_LOBES = 3  # Pillow's LANCZOS and TensorFlow's lanczos3
+HAMMING = (0.5400000214576721, 0.46000000834465027)  # 0.54f and 0.46f: single precision in Pillow's hamming_filter
 
 
 def _box(xp: ModuleType, x: Array) -> Array:
     return xp.where((x > -0.5) & (x <= 0.5), 1.0, 0.0)
 
 
-def _triangle(xp: ModuleType, x: Array) -> Array:
+def triangle(xp: ModuleType, x: Array) -> Array:
+    """Linear interpolation."""
     return xp.maximum(1.0 - xp.abs(x), 0.0)
 
 
-def _cubic(xp: ModuleType, x: Array) -> Array:
+def cubic(xp: ModuleType, x: Array, *, a: float) -> Array:
+    """Cubic convolution of sharpness ``a``."""
     x = xp.abs(x)
-    near = ((KEYS_A + 2.0) * x - (KEYS_A + 3.0)) * x * x + 1.0
-    far = (((x - 5.0) * x + 8.0) * x - 4.0) * KEYS_A
+    near = ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0
+    far = (((x - 5.0) * x + 8.0) * x - 4.0) * a
     return xp.where(x < 1.0, near, xp.where(x < 2.0, far, 0.0))
 
 
@@ -38,6 +41,11 @@ def _sinc(xp: ModuleType, x: Array) -> Array:
 def _lanczos(xp: ModuleType, x: Array) -> Array:
     window = (x >= -LANCZOS_LOBES) & (x < LANCZOS_LOBES)
     return xp.where(window, _sinc(xp, x) * _sinc(xp, x / LANCZOS_LOBES), 0.0)
+
+
+def _hamming(xp: ModuleType, x: Array) -> Array:
+    flat, wave = HAMMING
+    return xp.where(xp.abs(x) < 1.0, _sinc(xp, x) * (flat + wave * xp.cos(x * math.pi)), 0.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,10 +64,15 @@ class Filter:
     jumps: bool = False
 
 
+TRIANGLE = Filter(triangle, 2)
+KEYS = Filter(functools.partial(cubic, a=KEYS_A), 4)
+SHARP = Filter(functools.partial(cubic, a=SHARP_A), 4)
+
 #: Filters by the name of the interpolation method they make. Source: Pillow's ``src/libImaging/Resample.c``.
 FILTERS = {
     "area": Filter(_box, 1, jumps=True),
-    "bilinear": Filter(_triangle, 2),
-    "bicubic": Filter(_cubic, 4),
+    "bilinear": TRIANGLE,
+    "hamming": Filter(_hamming, 2),
+    "bicubic": KEYS,
     "lanczos": Filter(_lanczos, 2 * LANCZOS_LOBES),
 }

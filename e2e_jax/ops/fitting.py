@@ -9,10 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from e2e_jax.ops.axis import Size, is_static, value
+from e2e_jax.ops.plans import Extents
+from e2e_jax.ops.sizes import Size, is_static, to_single, value
 from e2e_jax.types import Array
-
-type Extents = tuple[Size, Size]  # height and width in pixels
 
 
 def letterbox_size(height: Size, width: Size, *, frame: tuple[int, int], numerics: str = "pillow") -> Extents:
@@ -70,9 +69,53 @@ def _by_integers(xp: Any, height: Array, width: Array, frame: tuple[int, int]) -
 
 
 def _by_float32(xp: Any, height: Array, width: Array, frame: tuple[int, int]) -> tuple[Array, Array]:
-    h, w = height.astype(np.float32), width.astype(np.float32)
-    ratio = xp.maximum(w / np.float32(frame[1]), h / np.float32(frame[0]))
-    return xp.floor(h / ratio), xp.floor(w / ratio)
+    tall, wide = _exact_float32(xp, height, width, frame)
+    return xp.floor(tall), xp.floor(wide)
+
+
+def _exact_float32(xp: Any, height: Array, width: Array, frame: tuple[int, int]) -> tuple[Array, Array]:
+    h, w = height.astype(np.float64), width.astype(np.float64)
+    ratio = xp.maximum(to_single(xp, w / frame[1]), to_single(xp, h / frame[0]))
+    return to_single(xp, h / ratio), to_single(xp, w / ratio)
+
+
+def letterbox_start(
+    height: Size, width: Size, *, fitted: Extents, frame: tuple[int, int], numerics: str = "pillow"
+) -> Extents:
+    """First row and column of an image in its frame.
+
+    Args:
+        height: Of the image before it was resized, in pixels; an int or a traced int32.
+        width: Likewise.
+        fitted: Height and width from `letterbox_size`.
+        frame: ``(height, width)`` of the frame in pixels.
+        numerics: ``"pillow"`` and ``"pillow13"`` round half of an odd rest to even, ``"torch"`` and ``"opencv"``
+            down; ``"tf"`` halves the rest before lengths are cut to whole pixels, and rounds down.
+
+    Returns:
+        ``(top, left)``, ints for ints.
+
+    Source:
+        As `letterbox_size`; for ``"torch"``, which has no letterbox, the rule of most.
+
+    Example:
+        >>> [letterbox_start(61, 133, fitted=(22, 50), frame=(50, 50), numerics=rule) for rule in ("pillow", "tf")]
+        [(14, 0), (13, 0)]
+    """
+    if numerics != "tf":
+        tall, wide = (_half(value(edge - n), numerics) for edge, n in zip(frame, fitted, strict=True))
+        return tall, wide
+    xp: Any = np if is_static(height) and is_static(width) else jnp
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
+        exact = _exact_float32(xp, _scalar(xp, height), _scalar(xp, width), frame)
+        rest = [xp.floor((edge - n) / 2).astype(np.int32) for edge, n in zip(frame, exact, strict=True)]
+        top, left = (xp.maximum(n, 0) for n in rest)
+    return (int(top), int(left)) if xp is np else (top, left)
+
+
+def _half(rest: Size, numerics: str) -> Size:
+    half = rest >> 1
+    return half + (rest & half & 1) if numerics in ("pillow", "pillow13") else half
 
 
 def longest_edge(height: Size, width: Size, *, size: int) -> Extents:
@@ -118,6 +161,42 @@ def aspect_window(height: Size, width: Size, *, frame: tuple[int, int]) -> Exten
     least, most = _extremes(height, width)
     h, w = value(height), value(width)
     return most(least(h, w * tall // wide), 1), most(least(w, h * wide // tall), 1)
+
+
+def scale_down(height: Size, width: Size, *, frame: tuple[int, int]) -> Extents:
+    """Height and width of a frame made smaller, at its aspect ratio, until it lies inside an image.
+
+    Args:
+        height: Of the image in pixels, an int or a traced int32.
+        width: Likewise.
+        frame: ``(height, width)`` in pixels.
+
+    Returns:
+        ``(height, width)``, truncated, at least one pixel; the frame's own where the image is large enough.
+
+    Source:
+        MXNet 1.9 ``mx.image.scale_down``, in float64.
+
+    Example:
+        >>> scale_down(300, 200, frame=(224, 224)), scale_down(300, 260, frame=(224, 224))
+        ((200, 200), (224, 224))
+    """
+    if is_static(height) and is_static(width):
+        tall, wide = _scaled_down(np, np.float64(height), np.float64(width), frame)
+        return max(int(tall), 1), max(int(wide), 1)
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
+        h, w = (_scalar(jnp, size).astype(np.float64) for size in (height, width))
+        fitted = _scaled_down(jnp, h, w, frame)
+        tall, wide = (jnp.maximum(edge.astype(jnp.int32), 1) for edge in fitted)
+    return tall, wide
+
+
+def _scaled_down(xp: Any, height: Array, width: Array, frame: tuple[int, int]) -> tuple[Array, Array]:
+    tall, wide = frame
+    wide = xp.where(height < tall, wide * height / tall, wide)
+    tall = xp.minimum(height, tall)
+    tall = xp.where(width < wide, tall * width / wide, tall)
+    return tall, xp.minimum(width, wide)
 
 
 def _extremes(*sizes: Size) -> tuple[Callable[..., Any], Callable[..., Any]]:

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from e2e_jax.errors import ImageError
-from e2e_jax.ops.axis import Size, value
-from e2e_jax.ops.resample import PACKED, _pack, _unpack
+from e2e_jax.ops.arithmetic import PACKED, pack, unpack
+from e2e_jax.ops.sizes import Size, value
 from e2e_jax.types import Array
 
 type Extent = tuple[Size, Size]  # height and width
@@ -65,17 +65,17 @@ class Source:
             levels = [rounding(jnp.clip(c, 0, 255)).astype(jnp.int32).astype(jnp.uint32) for c in channels]
             shifted = [level << np.uint32(8 * byte) for byte, level in enumerate(levels)]
             words.append(sum(shifted[1:], shifted[0]))
-        return _unpack(jax.lax.optimization_barrier(jnp.stack(words)), self.channels)
+        return unpack(jax.lax.optimization_barrier(jnp.stack(words)), self.channels)
 
 
-def lay_out(image: Array, size: Extent | None, *, exact: bool) -> Source:
-    """Prepares an image that is going to be weighed; ``exact`` asks for float64 where it holds bytes."""
+def lay_out(image: Array, size: Extent | None) -> Source:
+    """Prepares an image that is going to be weighed: bytes in float64, lest a compiler rounds them its own way."""
     if image.dtype != jnp.uint8 and not jnp.issubdtype(image.dtype, jnp.floating):
         fix = 'Cast("float32") or Cast("uint8") first, or warp with method="nearest".'
         raise ImageError("Warp: an image must be uint8 0..255 or floating.", f"{image.shape} {image.dtype}", fix)
     height, width = (value(n) for n in size or image.shape[-3:-1])
     packed, channels, stride = image.dtype == jnp.uint8, image.shape[-1], value(image.shape[-2])
-    work = jnp.dtype(jnp.float64 if (exact if packed else image.dtype == jnp.float64) else jnp.float32)
+    work = jnp.dtype(jnp.float64 if packed or image.dtype == jnp.float64 else jnp.float32)
     groups = _word_readers(image, stride, work) if packed else [_pixel_reader(image, stride, work)]
     return Source((height, width), groups, channels, image.dtype, work)
 
@@ -92,7 +92,7 @@ def pixels(image: Array) -> Array:
 
 def words(image: Array) -> Array:
     """uint8 (..., H, W, C) -> uint32 (groups, ..., H * W)."""
-    packed = _pack(image)
+    packed = pack(image)
     return jax.lax.optimization_barrier(packed.reshape(*packed.shape[:-2], packed.shape[-2] * packed.shape[-1]))
 
 

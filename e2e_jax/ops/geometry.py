@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from e2e_jax.ops.plans import Method, Numerics, resize_plan, transform
+from e2e_jax.ops.dialects import Method, Numerics
+from e2e_jax.ops.plans import resize_plan, transform
 from e2e_jax.ops.selections import (
     Direction,
     PadMode,
@@ -21,7 +22,7 @@ def resize(
     size: int | tuple[int, int],
     max_size: int | None = None,
     method: Method = "bilinear",
-    antialias: bool = True,
+    antialias: bool | None = None,
     numerics: Numerics = "pillow",
 ) -> Array:
     """Resizes to an exact size, or until the shorter edge has ``size`` pixels.

@@ -2,30 +2,28 @@
 
 Pixel ``i`` covers ``[i, i + 1)``. Every map is float64, whatever JAX's setting, so that `e2e_jax.ops.warp` can
 reproduce other libraries to the bit: a NumPy array from plain numbers, a JAX array as soon as one of them is
-traced. Between two ops pass it on as it is; arithmetic on it in 32-bit mode would round it. Images, masks, points
-and boxes of one sample take the same matrix; `invert` turns it round for those that go forward.
+traced. Between two ops pass it on as it is: arithmetic on it in 32-bit mode rounds it to float32, and so does JAX
+with a NumPy matrix that is an argument of a compiled function; make it inside. Images, masks, points and boxes of
+one sample take the same matrix; `invert` turns it round.
 """
 
 from __future__ import annotations
 
-import math
 from types import ModuleType
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from e2e_jax.errors import ConfigError
-from e2e_jax.ops.axis import Size, value
+from e2e_jax.ops.exact import Number, circular, module_for, plus, radians, rounded, sum_of_products, to_numbers
+from e2e_jax.ops.sizes import Size, value
 from e2e_jax.types import Array
 
 type Extent = tuple[Size, Size]  # height and width
-type Number = float | Array  # a plain number or a traced scalar
 type Point = tuple[Number, Number]  # x and y
 
 TURN = 360.0  # degrees
-DECIMALS = 15  # of a cosine: Pillow, Image.rotate
 CORNERS = ((0, 0), (1, 0), (1, 1), (0, 1))  # of the unit square, x and y, clockwise on the screen
 
 
@@ -42,8 +40,8 @@ def rotation(extent: Extent, *, angle: Number, center: Point | None = None, outp
         (3, 3) float64, output to source; the last row is 0 0 1.
 
     Source:
-        Pillow 13.0 ``Image.rotate`` (a traced angle: to the last bit of its sine and cosine); torchvision 0.29
-        ``rotate`` takes the same map.
+        Pillow 13.0 ``Image.rotate``; torchvision 0.29 ``rotate`` takes the same map. Of a traced angle the 15th
+        decimal of sine and cosine may differ, which odd multiples of 45 degrees show in a few bytes of an image.
 
     Example:
         >>> rotation((2, 2), angle=90).tolist()
@@ -51,15 +49,15 @@ def rotation(extent: Extent, *, angle: Number, center: Point | None = None, outp
     """
     with jax.enable_x64(True):
         xp, (angle,) = to_numbers(np, angle)
-        turn = -_radians(angle % TURN)
-        cos, sin = (_rounded(function(turn)) for function in _functions(xp)[:2])
+        turn = -radians(angle % TURN)
+        cos, sin = (rounded(function(turn)) for function in circular(xp)[:2])
         xp, (h, w) = to_numbers(xp, *extent)
         xp, (x, y) = to_numbers(xp, *(center or (w / 2, h / 2)))
-        back = (cos * -x + sin * -y + x, -sin * -x + cos * -y + y)
+        back = (sum_of_products(cos, -x, sin, -y) + x, sum_of_products(-sin, -x, cos, -y) + y)
         if output is not None:
             xp, (high, wide) = to_numbers(xp, *output)
             x, y = -(wide - w) / 2.0, -(high - h) / 2.0
-            back = (cos * x + sin * y + back[0], -sin * x + cos * y + back[1])
+            back = (sum_of_products(cos, x, sin, y) + back[0], sum_of_products(-sin, x, cos, y) + back[1])
         return _stack(xp, (cos, sin, back[0]), (-sin, cos, back[1]), (0.0, 0.0, 1.0))
 
 
@@ -94,16 +92,16 @@ def affine(
     """
     with jax.enable_x64(True):
         xp, angles = to_numbers(np, angle, *shear)
-        turn, along_x, along_y = (_radians(number) for number in angles)
-        cos, sin, tan = _functions(xp)
+        turn, along_x, along_y = (radians(number) for number in angles)
+        cos, sin, tan = circular(xp)
         xp, (h, w, scale, right, down) = to_numbers(xp, *extent, scale, *translate)
         xp, (x, y) = to_numbers(xp, *(center or (w * 0.5, h * 0.5)))
         a, c = cos(turn - along_y) / cos(along_y), sin(turn - along_y) / cos(along_y)
-        b, d = -(a * tan(along_x) + sin(turn)), cos(turn) - c * tan(along_x)
+        b, d = -plus(sin(turn), a, tan(along_x)), plus(cos(turn), -c, tan(along_x))
         top, bottom = (d / scale, -b / scale), (-c / scale, a / scale)
-        moved = x + right, y + down
-        top_end = x - top[0] * moved[0] - top[1] * moved[1]
-        bottom_end = y - bottom[0] * moved[0] - bottom[1] * moved[1]
+        top_end, bottom_end = (
+            plus(plus(start, -row[0], x + right), -row[1], y + down) for start, row in ((x, top), (y, bottom))
+        )
         return _stack(xp, (*top, top_end), (*bottom, bottom_end), (0.0, 0.0, 1.0))
 
 
@@ -134,8 +132,8 @@ def perspective(start: Array, *, end: Array) -> Array:
             raise ConfigError(f"Perspective: {name} must be four points (x, y).", f"{np.shape(points)}", fix)
     with jax.enable_x64(True):
         xp = module_for(start, end)
-        source, output = (_from_frame(xp, xp.asarray(p).astype(np.float64)) for p in (start, end))
-        matrix = xp.matmul(source, _adjugate(xp, output))
+        source, output = (_from_frame(xp, p) for p in (start, end))
+        matrix = multiply(source, _adjugate(xp, output))
         return (matrix / matrix[2, 2]).astype(np.float32).astype(np.float64) + 0.0  # no -0
 
 
@@ -158,7 +156,7 @@ def compose(first: Array, second: Array) -> Array:
     """
     with jax.enable_x64(True):
         xp = module_for(first, second)
-        return xp.matmul(*(xp.asarray(m).astype(np.float64) for m in (first, second)))
+        return multiply(*(xp.asarray(m).astype(np.float64) for m in (first, second)))
 
 
 def invert(matrix: Array) -> Array:
@@ -232,43 +230,27 @@ def move_boxes(boxes: Array, *, matrix: Array, extent: Extent | None = None) -> 
         >>> move_boxes(np.array([0.0, 0.0, 2.0, 1.0], np.float32), matrix=rotation((2, 2), angle=90)).tolist()
         [0.0, 0.0, 1.0, 2.0]
     """
+    return upright(move_points(corners_of(boxes), matrix=matrix), extent)
+
+
+def corners_of(boxes: Array) -> Array:
+    """The corners (..., 4, 2) of boxes (..., 4)."""
     boxes = jnp.asarray(boxes)
-    corners = jnp.stack([boxes[..., (2 * i, 2 * j + 1)] for i, j in CORNERS], -2)  # (..., 4, 2)
-    moved = move_points(corners, matrix=matrix)
-    low, high = moved.min(-2), moved.max(-2)
+    return jnp.stack([boxes[..., (2 * i, 2 * j + 1)] for i, j in CORNERS], -2)
+
+
+def upright(corners: Array, extent: Extent | None) -> jax.Array:
+    """The boxes (..., 4) around corners (..., 4, 2), cut to an extent where one is given."""
+    low, high = corners.min(-2), corners.max(-2)
     if extent is not None:
         limits = jnp.stack([jnp.asarray(value(n)) for n in reversed(extent)]).astype(low.dtype)
         low, high = jnp.clip(low, 0, limits), jnp.clip(high, 0, limits)
     return jnp.concatenate([low, high], -1)
 
 
-def module_for(*values: Array) -> ModuleType:
-    """NumPy for plain numbers; jax.numpy where one is traced or symbolic, or a JAX array."""
-    plain = all(isinstance(v, int | float | np.ndarray | np.generic | list | tuple) for v in values)
-    return np if plain else jnp
-
-
-def to_numbers(xp: ModuleType, *values: Number) -> tuple[ModuleType, list[Number]]:
-    """Plain floats, or float64 arrays as soon as one is traced or the module already is jax.numpy."""
-    xp = jnp if xp is jnp else module_for(*values)
-    return xp, [float(v) if module_for(v) is np else jnp.asarray(value(v)).astype(jnp.float64) for v in values]
-
-
-def _functions(xp: ModuleType) -> tuple[Any, Any, Any]:
-    """Cosine, sine and tangent; those of the C library for plain numbers, which Pillow and torchvision use."""
-    return (math.cos, math.sin, math.tan) if xp is np else (jnp.cos, jnp.sin, jnp.tan)
-
-
-def _radians(angle: Number) -> Number:
-    return math.radians(angle) if isinstance(angle, float) else angle * (math.pi / 180.0)
-
-
-def _rounded(number: Number) -> Number:
-    """Rounded to `DECIMALS`, with the derivative of the number itself; XLA would multiply by a reciprocal."""
-    if isinstance(number, float):
-        return round(number, DECIMALS)
-    one = jnp.where(number > 2, number, 10.0**DECIMALS)  # never above 1, but XLA cannot know
-    return number + jax.lax.stop_gradient(jnp.round(number * one) / one - number)
+def multiply(left: Array, right: Array) -> Array:
+    """The product of two (3, 3) in float64, which JAX can only differentiate in 64-bit mode if it is a matmul."""
+    return (left[:, :, None] * right[None]).sum(1)
 
 
 def _stack(xp: ModuleType, *rows: tuple[Number, ...]) -> Array:
@@ -282,5 +264,6 @@ def _adjugate(xp: ModuleType, m: Array) -> Array:
 
 def _from_frame(xp: ModuleType, points: Array) -> Array:
     """The map that takes the three axes and their sum to four points (4, 2), up to a factor."""
+    points = xp.asarray(points).astype(np.float64)
     columns = xp.concatenate([points, xp.ones_like(points[:, :1])], 1).T  # (3, 4)
-    return columns[:, :3] * xp.matmul(_adjugate(xp, columns[:, :3]), columns[:, 3])
+    return columns[:, :3] * (_adjugate(xp, columns[:, :3]) * columns[:, 3]).sum(1)

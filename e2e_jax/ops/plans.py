@@ -6,21 +6,21 @@ Each ``*_plan`` function edits a `Geometry` and touches no pixel; `transform` ca
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Callable, Sequence
-from typing import Literal, get_args
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from e2e_jax.errors import ConfigError
-from e2e_jax.ops.axis import Axis, Size, is_dimension, value
+from e2e_jax.ops.axis import Axis
+from e2e_jax.ops.dialects import Method, Numerics, antialiases, interpolation
 from e2e_jax.ops.resample import resample
+from e2e_jax.ops.sizes import Scaling, Size, is_dimension, is_static, value
 from e2e_jax.types import Array
 
-type Method = Literal["nearest", "bilinear", "bicubic", "lanczos", "area"]
-type Numerics = Literal["pillow", "pillow13"]
-METHODS: tuple[str, ...] = get_args(Method.__value__)
-NUMERICS: tuple[str, ...] = get_args(Numerics.__value__)
+type Extents = tuple[Size, Size]  # height and width in pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Geometry:
     cols: Axis
     fills: frozenset[tuple[float, ...]] = frozenset()
     rows_first: bool | Array = False
+    resizes: int = 0
     discrete: bool = False
 
     @classmethod
@@ -50,13 +51,41 @@ class Geometry:
         return self.rows.size, self.cols.size
 
     @property
+    def room(self) -> Extents:
+        """Greatest height and width.
+
+        Raises:
+            ConfigError: An earlier step leaves no bound.
+        """
+        if self.rows.capacity is None or self.cols.capacity is None:
+            raise _unbounded()
+        return self.rows.capacity, self.cols.capacity
+
+    @property
     def fits_one_pass(self) -> bool:
         """Whether one gather per axis can do it: pixels are weighed at most once, and one fill value serves."""
         one_fill = self.discrete or len(self.fills) <= 1
-        return max(self.rows.resamplings, self.cols.resamplings) <= 1 and one_fill
+        return self.resizes <= 1 and one_fill
 
 
 type Plan = Callable[[Geometry], Geometry]
+
+
+class Fit(NamedTuple):
+    """What a resize by a rule of its own comes to, rows and columns.
+
+    Args:
+        size: Height and width afterwards.
+        bounds: Numerator and denominator of a scale that each axis never exceeds.
+        room: Greatest height and width, ``None`` where there is none.
+    """
+
+    size: Extents
+    bounds: tuple[Extents, Extents]
+    room: tuple[Size | None, Size | None]
+
+
+type Fitting = Callable[[Geometry], Fit]
 
 
 def transform(
@@ -96,38 +125,48 @@ def _start(image: Array, size: Array | None, discrete: bool) -> Geometry:
     return Geometry.of(height, width, discrete=discrete)
 
 
+def _unbounded() -> ConfigError:
+    return ConfigError(
+        "Resize: images of different sizes need a bound on their resized size.",
+        "a shorter-edge resize without max_size at the end of the pipeline",
+        "add CenterCrop or Crop after it, or give Resize a max_size.",
+    )
+
+
 def _carry_out(image: Array, geometry: Geometry) -> Array:
-    for axis in (geometry.rows, geometry.cols):
-        if axis.capacity is None:
-            raise ConfigError(
-                "Resize: images of different sizes need a bound on their resized size.",
-                "a shorter-edge resize without max_size at the end of the pipeline",
-                "add CenterCrop or Crop after it, or give Resize a max_size.",
-            )
+    if geometry.rows.capacity is None or geometry.cols.capacity is None:
+        raise _unbounded()
     (fill,) = {(0,)} if geometry.discrete or not geometry.fills else geometry.fills
     return resample(image, rows=geometry.rows, cols=geometry.cols, fill=fill, rows_first=geometry.rows_first)
 
 
 def resize_plan(
-    size: int | tuple[int, int],
+    size: int | tuple[int, int] | Fitting,
     *,
     max_size: int | None = None,
     method: Method = "bilinear",
-    antialias: bool = True,
+    antialias: bool | None = None,
     numerics: Numerics = "pillow",
 ) -> Plan:
-    """See `resize`."""
+    """See `e2e_jax.ops.geometry.resize`; a rule of another kind may be given as the size."""
+    widens = antialiases(antialias, numerics=numerics)
+    kernel, nearest = (interpolation(method=m, numerics=numerics) for m in (method, "nearest"))
 
     def plan(geometry: Geometry) -> Geometry:
-        height, width = geometry.size
-        new, bounds, room = _resized(geometry, size, max_size)
-        kernel = "nearest" if geometry.discrete else method
+        rule = nearest if geometry.discrete else kernel
+        size_before, axes = geometry.size, (geometry.rows, geometry.cols)
+        new, bounds, room = _resized(geometry, size, max_size, numerics)
+        if all(is_static(n) and n == m for n, m in zip(size_before, new, strict=True)):
+            return geometry
+        scalings = [Scaling(n, m, b) for n, m, b in zip(size_before, new, bounds, strict=True)]
         rows, cols = (
-            axis.resample(new[i], method=kernel, antialias=antialias, bound=bounds[i], capacity=room[i])
-            for i, axis in enumerate((geometry.rows, geometry.cols))
+            axes[i].resample(scalings[i], rule=rule, antialias=widens, across=scalings[1 - i], capacity=room[i])
+            for i in (0, 1)
         )
-        rows_first = numerics == "pillow13" and _pillow13_rows_first(height, width, *new)
-        return dataclasses.replace(geometry, rows=rows, cols=cols, rows_first=rows_first)
+        rows_first = rule.rows_first or numerics == "pillow13" and _pillow13_rows_first(*size_before, *new)
+        return dataclasses.replace(
+            geometry, rows=rows, cols=cols, rows_first=rows_first, resizes=geometry.resizes + 1
+        )
 
     return plan
 
@@ -138,19 +177,18 @@ def _pillow13_rows_first(height: Size, width: Size, new_height: Size, new_width:
     return (down > 0) & (down > across * 2)
 
 
-type Extents = tuple[Size, Size]
-
-
 def _resized(
-    geometry: Geometry, size: int | tuple[int, int], max_size: int | None
-) -> tuple[Extents, tuple[Extents, Extents], tuple[Size | None, Size | None]]:
+    geometry: Geometry, size: int | tuple[int, int] | Fitting, max_size: int | None, numerics: Numerics
+) -> Fit:
     """New height and width, each axis' greatest possible scale, and the room the result needs."""
     room = (geometry.rows.capacity, geometry.cols.capacity)
     if isinstance(size, tuple):
-        return size, ((room[0], size[0]), (room[1], size[1])), size
-    new = shorter_edge(*geometry.size, size=size, max_size=max_size)
+        return Fit(size, ((room[0], size[0]), (room[1], size[1])), size)
+    if callable(size):
+        return size(geometry)
+    new = shorter_edge(*geometry.size, size=size, max_size=max_size, numerics=numerics)
     bound = _shorter_edge_bound(room, size, max_size)
-    return new, (bound, bound), (max_size, max_size)
+    return Fit(new, (bound, bound), (max_size, max_size))
 
 
 def _shorter_edge_bound(room: Extents, size: int, max_size: int | None) -> Extents:
@@ -166,20 +204,24 @@ def _shorter_edge_bound(room: Extents, size: int, max_size: int | None) -> Exten
     return jax.core.max_dim(cut, uncut), size * size * max_size
 
 
-def shorter_edge(height: Size, width: Size, *, size: int, max_size: int | None = None) -> Extents:
-    """Height and width once the shorter edge has ``size`` pixels, the other edge truncated.
+def shorter_edge(
+    height: Size, width: Size, *, size: int, max_size: int | None = None, numerics: Numerics = "pillow"
+) -> Extents:
+    """Height and width once the shorter edge has ``size`` pixels.
 
     Args:
         height: Pixels, an int or a traced int32.
         width: Pixels, likewise.
         size: Of the shorter edge, in pixels.
         max_size: Upper limit of the longer edge; the shorter one gives way. No edge falls below one pixel.
+        numerics: ``"tf"`` rounds the other edge half to even; all others truncate it.
 
     Returns:
         ``(height, width)``, ints for ints.
 
     Source:
-        torchvision 0.29, ``_compute_resized_output_size``, in integer arithmetic.
+        torchvision 0.29, ``_compute_resized_output_size``, in integer arithmetic; MXNet's ``size * h // w`` is the
+        same. For TensorFlow ``tf.round`` of the edge times the ratio, as big_vision's ``resize_small`` has it.
 
     Example:
         >>> shorter_edge(300, 400, size=256), shorter_edge(300, 400, size=256, max_size=300)
@@ -187,10 +229,16 @@ def shorter_edge(height: Size, width: Size, *, size: int, max_size: int | None =
     """
     dimensions = is_dimension(height) and is_dimension(width)
     least, most = (jax.core.min_dim, jax.core.max_dim) if dimensions else (jnp.minimum, jnp.maximum)
-    tall, wide = size * height // width, size * width // height  # one of them is the long edge, or both are size
-    short: Size = size
+    divided = _half_even if numerics == "tf" else operator.floordiv
+    tall, wide = divided(size * height, width), divided(size * width, height)
+    short: Size = size  # one of the two is the long edge, or both are size
     long = most(tall, wide)
     if max_size is not None:
         short = least(size, most(max_size * size // long, 1))
         long = least(long, max_size)
     return least(most(tall, short), long), least(most(wide, short), long)
+
+
+def _half_even(numerator: Size, denominator: Size) -> Size:
+    """The quotient rounded; a tie goes down where the floor is even. Symbolic sizes cannot be compared."""
+    return (2 * numerator + denominator - 1 + numerator // denominator % 2) // (2 * denominator)

@@ -6,14 +6,13 @@ import jax
 
 from e2e_jax.errors import ConfigError
 from e2e_jax.ops import matrices
-from e2e_jax.ops.axis import is_dimension
 from e2e_jax.ops.canvas import expanded_size
+from e2e_jax.ops.exact import Number
+from e2e_jax.ops.matrices import Point
 from e2e_jax.ops.sampling import Extent, Fill, Method, Numerics
+from e2e_jax.ops.sizes import is_dimension
 from e2e_jax.ops.warp import warp
 from e2e_jax.types import Array
-
-type Number = matrices.Number
-type Point = matrices.Point
 
 
 def rotate(
@@ -45,7 +44,8 @@ def rotate(
             numerics or methods that do not exist.
 
     Source:
-        Pillow 13.0 ``Image.rotate``: bit-exact for uint8. Others: see `e2e_jax.ops.warp.warp`.
+        Pillow 13.0 ``Image.rotate``: bit-exact for uint8 (traced angles: see `e2e_jax.ops.matrices.rotation`).
+        Others: see `e2e_jax.ops.warp.warp`.
 
     Example:
         >>> import numpy as np
@@ -53,7 +53,7 @@ def rotate(
         [[1, 3], [0, 2]]
     """
     extent = image.shape[-3:-1]
-    output = _canvas(extent, angle, numerics) if expand else None
+    output = _canvas(extent, angle, center, numerics) if expand else None
     matrix = matrices.rotation(extent, angle=angle, center=center, output=output)[:2]
     return warp(image, matrix=matrix, size=output or extent, method=method, fill=fill, numerics=numerics)
 
@@ -123,7 +123,8 @@ def perspective(
 
     Source:
         torchvision 0.29 ``perspective`` on PIL images: bit-exact for uint8 given the same coefficients, which
-        torchvision finds by least squares. Others: see `e2e_jax.ops.warp.warp`.
+        torchvision finds by least squares; a map that happens to be affine is drawn as Pillow draws AFFINE. Others:
+        see `e2e_jax.ops.warp.warp`.
 
     Example:
         >>> import numpy as np
@@ -136,8 +137,8 @@ def perspective(
     return warp(image, matrix=matrix, size=image.shape[-3:-1], method=method, fill=fill, numerics=numerics)
 
 
-def _canvas(extent: Extent, angle: Number, numerics: str) -> Extent:
-    size = expanded_size(extent, angle=angle, numerics=numerics)
+def _canvas(extent: Extent, angle: Number, center: Point | None, numerics: str) -> Extent:
+    size = expanded_size(extent, angle=angle, center=center, numerics=numerics)
     if not all(is_dimension(n) for n in size):
         fix = "expand=False, or warp onto a canvas of ops.canvas.expanded_bound."
         raise ConfigError("Rotate: expand needs an angle and a size known while tracing.", f"{angle=}", fix)

@@ -10,14 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from e2e_jax.errors import ConfigError
-from e2e_jax.ops.axis import Size, value
+from e2e_jax.ops.arithmetic import pack, unpack
+from e2e_jax.ops.exact import rounded_product
+from e2e_jax.ops.fill import fill_levels
 from e2e_jax.ops.gather import Source, gather, lay_out, pixels, words
-from e2e_jax.ops.resample import _fill_levels, _pack, _unpack
+from e2e_jax.ops.sizes import Size, value
 from e2e_jax.types import Array
 
 type Method = Literal["nearest", "bilinear", "bicubic"]
 type Numerics = Literal["pillow", "torch", "opencv"]
 type Extent = tuple[Size, Size]  # height and width
+type Blend = Callable[[list[Array], Array], Array]  # taps in a row, and the share of the way between the middle two
 type Fill = tuple[float, ...] | None
 
 PILLOW_CUBIC = -1.0  # the free parameter of the cubic kernel: Pillow, Geometry.c, BICUBIC
@@ -27,7 +30,6 @@ METHODS = {
     "torch": ("nearest", "bilinear"),
     "opencv": ("nearest", "bilinear", "bicubic"),
 }
-LOWEST = -1e300  # below every product of a position, a coefficient or a level, see `rounded_product`
 REACH = 3  # pixels beyond the image where no tap of any kernel reads it any more
 
 
@@ -80,13 +82,14 @@ def sample(
         if method == "nearest":
             snap = jnp.floor if numerics == "pillow" else jnp.round
             return copy(image, column=snap(x), row=snap(y), fill=fill, source_size=source_size)
-        source = lay_out(image, source_size, exact=numerics == "pillow")
+        source = lay_out(image, source_size)
         if not source.packed:
             x, y = jax.lax.optimization_barrier((x, y))  # once per pixel, not once per channel
-        level = np.asarray(_fill_levels((0,) if fill is None else fill, image.shape[-1], image.dtype))
+        level = np.asarray(fill_levels((0,) if fill is None else fill, image.shape[-1], image.dtype))
         if numerics == "pillow":
             return _edge_repeated(source, x, y, method, level)
-        return _border_filled(source, x, y, method, level, darkens=numerics == "torch" and fill is not None)
+        blend = _BORDER_BLENDS[numerics, method]
+        return _border_filled(source, x, y, blend, level, darkens=numerics == "torch" and fill is not None)
 
 
 def copy(
@@ -116,7 +119,7 @@ def copy(
         >>> copy(image, column=np.array([[1, 0, 2]]), row=np.array([[0]]), fill=(9,)).ravel().tolist()
         [8, 7, 9]
     """
-    level = np.asarray(_fill_levels((0,) if fill is None else fill, image.shape[-1], image.dtype))
+    level = np.asarray(fill_levels((0,) if fill is None else fill, image.shape[-1], image.dtype))
     with jax.enable_x64(True):
         height, width = (value(n) for n in source_size or image.shape[-3:-1])
         inside = _within(jnp.asarray(column), width) & _within(jnp.asarray(row), height)
@@ -131,9 +134,9 @@ def copy(
 
 def _copy_words(image: Array, index: Array, inside: Array, level: np.ndarray) -> jax.Array:
     packed = words(image)
-    outside = _pack(level).reshape(-1, *(1,) * packed.ndim)  # (groups, 1, …)
+    outside = pack(level).reshape(-1, *(1,) * packed.ndim)  # (groups, 1, …)
     copied = jnp.where(inside, gather(packed, index), outside)
-    return _unpack(jax.lax.optimization_barrier(copied), image.shape[-1])
+    return unpack(jax.lax.optimization_barrier(copied), image.shape[-1])
 
 
 def check_method(numerics: str, method: str) -> None:
@@ -146,12 +149,6 @@ def check_method(numerics: str, method: str) -> None:
         raise ConfigError(f"Warp: with numerics={numerics!r} there is {METHODS[numerics]}.", f"{method=}", fix)
 
 
-def rounded_product(a: Array, b: Array) -> Array:
-    """A product in float64 that is rounded before it is added: XLA fuses no addition through the comparison."""
-    product = a * b
-    return jnp.maximum(product, LOWEST) if product.dtype == jnp.float64 else product
-
-
 def _within(position: Array, size: Size) -> Array:
     return (position >= 0) & (position < jnp.asarray(size).astype(position.dtype))
 
@@ -160,11 +157,11 @@ def _edge_repeated(source: Source, x: Array, y: Array, method: str, level: np.nd
     """Pillow: positions outside the image take the fill, and taps beyond it repeat its edge."""
     height, width = source.size
     inside = _within(x, width) & _within(y, height)
-    columns, dx = _taps(jnp.where(inside, x, 0.5) - 0.5, method)
-    rows, dy = _taps(jnp.where(inside, y, 0.5) - 0.5, method)
+    blend = _pillow_lerp if method == "bilinear" else _pillow_cubic
+    columns, dx = _taps(jnp.where(inside, x, 0.5) - 0.5, blend)
+    rows, dy = _taps(jnp.where(inside, y, 0.5) - 0.5, blend)
     columns = [jnp.clip(column, 0, width - 1) for column in columns]
     rows = [jnp.clip(row, 0, height - 1) for row in rows]
-    blend = _pillow_lerp if method == "bilinear" else _pillow_cubic
     dx, dy, inside = source.lift(dx.astype(source.work)), source.lift(dy.astype(source.work)), source.lift(inside)
     groups = []
     for group, read in enumerate(source.groups):
@@ -174,12 +171,11 @@ def _edge_repeated(source: Source, x: Array, y: Array, method: str, level: np.nd
     return source.join(groups, jnp.trunc)
 
 
-def _border_filled(source: Source, x: Array, y: Array, method: str, level: np.ndarray, darkens: bool) -> jax.Array:
+def _border_filled(source: Source, x: Array, y: Array, blend: Blend, level: np.ndarray, darkens: bool) -> jax.Array:
     """OpenCV and PyTorch: taps beyond the image read the fill, or black for PyTorch, which blends afterwards."""
     height, width = source.size
-    columns, dx = _taps(_reachable(x, width), method)
-    rows, dy = _taps(_reachable(y, height), method)
-    blend = _lerp if method == "bilinear" else _opencv_cubic
+    columns, dx = _taps(_reachable(x, width), blend)
+    rows, dy = _taps(_reachable(y, height), blend)
     in_column, in_row = [_within(c, width) for c in columns], [_within(r, height) for r in rows]
     columns = [jnp.clip(column, 0, width - 1) for column in columns]
     rows = [jnp.clip(row, 0, height - 1) for row in rows]
@@ -209,19 +205,19 @@ def _reachable(position: Array, size: Size) -> Array:
     return jnp.where((position > -REACH) & (position < far), position, -REACH)
 
 
-def _taps(position: Array, method: str) -> tuple[list[Array], Array]:
+def _taps(position: Array, blend: Blend) -> tuple[list[Array], Array]:
     """The indices a kernel reads, and how far the position lies beyond the tap before it, 0..1."""
     low = jnp.floor(position)
     first = low.astype(jnp.int32)
-    return [first + k for k in (range(2) if method == "bilinear" else range(-1, 3))], position - low
+    return [first + k for k in (range(-1, 3) if blend in _CUBICS else range(2))], position - low
 
 
-def _each(blend: Callable[[list[Array], Array], Array], taps: list[list[Array]], share: Array) -> list[Array]:
+def _each(blend: Blend, taps: list[list[Array]], share: Array) -> list[Array]:
     """Blends the taps of each channel on its own."""
     return [blend(list(channel), share) for channel in zip(*taps, strict=True)]
 
 
-def _share(blend: Callable, inside: list[Array], share: Array, source: Source) -> Array:
+def _share(blend: Blend, inside: list[Array], share: Array, source: Source) -> Array:
     """How much of the weight along one axis lies inside the image."""
     return blend([source.lift(i.astype(source.work)) for i in inside], share)
 
@@ -229,6 +225,16 @@ def _share(blend: Callable, inside: list[Array], share: Array, source: Source) -
 def _lerp(taps: list[Array], share: Array) -> Array:
     a, b = taps
     return a + (b - a) * share
+
+
+def _opencv_lerp(taps: list[Array], share: Array) -> Array:
+    """In float32 with fused products, whatever the compiler fuses: those are exact in float64, and rounded once."""
+    a, b = taps
+    return _single(a + _single(b - a) * share)
+
+
+def _single(array: Array) -> Array:
+    return array.astype(jnp.float32).astype(array.dtype)
 
 
 def _pillow_lerp(taps: list[Array], share: Array) -> Array:
@@ -250,3 +256,11 @@ def _opencv_cubic(taps: list[Array], share: Array) -> Array:
     third = 1 - first - second - last
     a, b, c, d = taps
     return a * first + b * second + c * third + d * last
+
+
+_CUBICS = (_pillow_cubic, _opencv_cubic)
+_BORDER_BLENDS = {
+    ("torch", "bilinear"): _lerp,
+    ("opencv", "bilinear"): _opencv_lerp,
+    ("opencv", "bicubic"): _opencv_cubic,
+}

@@ -8,9 +8,10 @@ from typing import Literal, get_args
 import jax.numpy as jnp
 
 from e2e_jax.errors import ImageError
-from e2e_jax.ops.axis import Axis, Size, is_static, value
+from e2e_jax.ops.axis import Axis
 from e2e_jax.ops.extend import Extend, Extension
-from e2e_jax.ops.plans import Geometry, Plan
+from e2e_jax.ops.plans import Extents, Geometry, Plan
+from e2e_jax.ops.sizes import Size, is_static, value
 from e2e_jax.types import Array
 
 type Rounding = Literal["half_even", "floor", "half_up"]
@@ -31,7 +32,8 @@ def crop_plan(
             raise _too_small("Crop", geometry, f"top={top}, left={left}, height={height}, width={width}")
         rows = geometry.rows.select(offset=top, size=height, capacity=geometry.rows.capacity)
         cols = geometry.cols.select(offset=left, size=width, capacity=geometry.cols.capacity)
-        return dataclasses.replace(geometry, rows=rows, cols=cols, fills=geometry.fills | {fill})
+        fills = geometry.fills | {fill} if padding else geometry.fills
+        return dataclasses.replace(geometry, rows=rows, cols=cols, fills=fills)
 
     return plan
 
@@ -97,27 +99,38 @@ def pad_plan(
     *,
     fill: tuple[float, ...] = (0,),
     mode: PadMode = "constant",
-    room: int | None = None,
+    room: Extents | None = None,
 ) -> Plan:
-    """See `e2e_jax.ops.geometry.pad`; ``room`` bounds the growth of each axis where the borders are traced."""
+    """See `e2e_jax.ops.geometry.pad`; ``room`` is the greatest height and width where the borders are traced."""
 
     def plan(geometry: Geometry) -> Geometry:
-        rows = _padded(geometry.rows, top, bottom, mode, room)
-        cols = _padded(geometry.cols, left, right, mode, room)
+        rows = _padded(geometry.rows, top, bottom, mode, room and room[0])
+        cols = _padded(geometry.cols, left, right, mode, room and room[1])
         fills = geometry.fills | {fill} if mode == "constant" else geometry.fills
         return dataclasses.replace(geometry, rows=rows, cols=cols, fills=fills)
 
     return plan
 
 
-def _padded(axis: Axis, before: Size, after: Size, mode: PadMode, room: int | None) -> Axis:
+def _padded(axis: Axis, before: Size, after: Size, mode: PadMode, room: Size | None) -> Axis:
     more = before + after
-    capacity = None if axis.capacity is None else axis.capacity + (more if room is None else room)
+    capacity = room if room is not None or axis.capacity is None else axis.capacity + more
     padded = axis.select(offset=-before, size=axis.size + more, capacity=capacity)
     if mode == "constant":
         return padded
     extended = Extend(-before, 1, axis.size, mode)
     return dataclasses.replace(padded, edits=(*axis.edits, extended))
+
+
+def corner_crop_plan(height: int, width: int, *, bottom: bool, right: bool) -> Plan:
+    """Cuts out a corner; the image must be large enough."""
+
+    def plan(geometry: Geometry) -> Geometry:
+        top = geometry.rows.size - height if bottom else 0
+        left = geometry.cols.size - width if right else 0
+        return crop_plan(top, left, height, width)(geometry)
+
+    return plan
 
 
 def flip_plan(direction: Direction, *, when: bool | Array = True) -> Plan:

@@ -5,18 +5,27 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
 from e2e_jax.errors import ConfigError
-from e2e_jax.ops.axis import is_dimension
 from e2e_jax.ops.placement import Part, placement
 from e2e_jax.ops.plans import Geometry
+from e2e_jax.ops.sizes import is_dimension
+from e2e_jax.transforms.back import inverse
 from e2e_jax.transforms.config import Configured
 from e2e_jax.transforms.door import Images
 from e2e_jax.transforms.run import Draws, Extents, Numbers, output_size, run
 from e2e_jax.types import Array, Sample
 
 OURS = __name__.partition(".")[0]
+
+
+LARGEST = 1 << 15  # pixels; room for a traced image of which no array is made
+
+
+def sketch(size: Extents) -> Geometry:
+    """An untouched image of a size, to plan with and not to carry out."""
+    return Geometry.of(*size, None if all(is_dimension(n) for n in size) else (LARGEST, LARGEST))
 
 
 class Transform(Configured, abstract=True):
@@ -80,13 +89,37 @@ class Transform(Configured, abstract=True):
             raise ConfigError(f"{type(self).__name__}: the output size must not be drawn.", repr(self), fix)
         return size
 
+    def inverse(self, points: Array, *, size: Extents) -> jax.Array:
+        """The way back: where points or boxes of the result lie in the photo it was made from.
+
+        Args:
+            points: ``(..., 2)`` key points x, y, or ``(..., 4)`` boxes left, top, right, bottom, in pixels of the
+                result.
+            size: Height and width of the photo in pixels; ints or traced.
+
+        Returns:
+            The same shape, float32, in pixels of the photo; boxes are clipped to it.
+
+        Raises:
+            ConfigError: A step has no way back, e.g. five crops, or one that is drawn at random.
+            ImageError: A photo of this size does not suit a step, or the last axis is neither 2 nor 4.
+
+        Example:
+            >>> import numpy as np
+            >>> from e2e_jax import transforms as T
+            >>> pipeline = T.Compose([T.Resize((100, 200)), T.HorizontalFlip()])
+            >>> pipeline.inverse(np.array([[0.0, 0.0, 50.0, 100.0]], np.float32), size=(300, 400)).tolist()
+            [[300.0, 0.0, 400.0, 300.0]]
+        """
+        return inverse(self.steps_flat, points, size)
+
     def resized(self, size: Extents) -> Extents:
         """Height and width of the result of this step alone; traced where they are drawn."""
         return size
 
-    def placement(self, size: Extents, part: Part) -> tuple[jax.Array, Extents]:
-        """The 3x3 map of (x, y, 1) from an image of this size to the result, and the size of that."""
-        return jnp.eye(3, dtype=jnp.float32), size
+    def placement(self, size: Extents, part: Part) -> tuple[Array, Extents]:
+        """The 3x3 map of (x, y, 1) from the result of this step back to an image of ``size``, and the new size."""
+        return np.eye(3), size
 
 
 class Pointwise(Transform, abstract=True):
@@ -132,11 +165,11 @@ class Geometric(Transform, abstract=True):
 
     def resized(self, size: Extents) -> Extents:
         """See `Transform.resized`."""
-        return self.plan(Geometry.of(*size)).size
+        return self.plan(sketch(size)).size
 
-    def placement(self, size: Extents, part: Part) -> tuple[jax.Array, Extents]:
+    def placement(self, size: Extents, part: Part) -> tuple[Array, Extents]:
         """See `Transform.placement`."""
-        geometry = self.plan(Geometry.of(*size))
+        geometry = self.plan(sketch(size))
         return placement(geometry, part=part), geometry.size
 
 
@@ -184,18 +217,18 @@ class Random(Transform, abstract=True):
 
     def resized(self, size: Extents) -> Extents:
         """The size where it does not depend on the numbers, else traced."""
-        if not self.is_spatial:
-            return size
+        if self.kind != "geometry":
+            return super().resized(size)
         found: list[Extents] = []
 
         def plan(key: jax.Array) -> None:
             numbers = self.draw(key, size, Sample(None))
-            found.append(self.plan(Geometry.of(*size), numbers).size)  # type: ignore[attr-defined]
+            found.append(self.plan(sketch(size), numbers).size)  # type: ignore[attr-defined]
 
         jax.eval_shape(plan, jax.random.key(0))
         return found[0]
 
-    def placement(self, size: Extents, part: Part) -> tuple[jax.Array, Extents]:
+    def placement(self, size: Extents, part: Part) -> tuple[Array, Extents]:
         """A random step has no place of its own to lead back from."""
         if not self.is_spatial:
             return super().placement(size, part)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from e2e_jax.errors import ConfigError
+from e2e_jax.ops.dialects import METHODS, NUMERICS, Method, Numerics, antialiases, interpolation
 
 
 def pixels(step: str, name: str, value: Any, *, least: int) -> Any:
@@ -15,8 +16,33 @@ def pixels(step: str, name: str, value: Any, *, least: int) -> Any:
     counted = all(isinstance(n, int) and not isinstance(n, bool) and n >= least for n in numbers)
     if not counted or (isinstance(pair, tuple) and len(pair) != 2):
         fix = f"pass whole pixels of at least {least}, one number or (height, width)."
-        raise ConfigError(f"{step}: {name} must be positive pixels.", f"{name}={value!r}", fix)
+        raise ConfigError(
+            f"{step}: {name} must be {'positive' if least else 'whole'} pixels.", f"{name}={value!r}", fix
+        )
     return pair
+
+
+def frame(step: str, value: Any, *, name: str = "size", least: int = 1) -> tuple[int, int]:
+    """Height and width, from a pair or from the edge of a square."""
+    edges = pixels(step, name, value, least=least)
+    return edges if isinstance(edges, tuple) else (edges, edges)
+
+
+def real(step: str, name: str, value: Any) -> float:
+    """A finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
+        raise ConfigError(f"{step}: {name} must be a finite number.", f"{name}={value!r}", "pass a finite number.")
+    return value
+
+
+def reals(step: str, name: str, values: Any, count: int) -> Any:
+    """A fixed number of finite numbers, as a tuple of floats."""
+    numbers = tuple(values) if isinstance(values, Sequence) and not isinstance(values, str) else ()
+    if len(numbers) != count:
+        raise ConfigError(
+            f"{step}: {name} must be {count} numbers.", f"{name}={values!r}", f"pass {count} numbers."
+        )
+    return tuple(float(real(step, name, number)) for number in numbers)
 
 
 def whole(step: str, name: str, value: Any, *, least: int | None = None) -> int:
@@ -97,3 +123,14 @@ def span(step: str, name: str, value: Any, *, least: float = float("-inf"), most
         fix = "pass (low, high), the lower number first."
         raise ConfigError(f"{step}: {name} must be two rising numbers{bounds}.", f"{name}={value!r}", fix)
     return tuple(float(v) for v in pair)
+
+
+def resampling(step: str, method: Any, antialias: Any, numerics: Any) -> tuple[Method, bool | None, Numerics]:
+    """The three arguments of everything that resizes, if the library has that method."""
+    one_of(step, "numerics", numerics, NUMERICS)
+    one_of(step, "method", method, METHODS)
+    if antialias is not None:
+        flag(step, "antialias", antialias)
+    interpolation(method=method, numerics=numerics)
+    antialiases(antialias, numerics=numerics)
+    return method, antialias, numerics

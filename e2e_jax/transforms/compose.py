@@ -34,14 +34,7 @@ class Compose(Transform):
     """
 
     def __init__(self, steps: Sequence[Transform | dict[str, Any]]) -> None:
-        if not isinstance(steps, Iterable):
-            fix = "pass a list of transforms, e.g. [Resize(256), CenterCrop(224)]."
-            raise ConfigError("Compose: steps must be a list.", repr(steps), fix)
-        built: list[Any] = [Transform.from_config(step) if isinstance(step, dict) else step for step in steps]
-        for step in built:
-            if not isinstance(step, Transform):
-                fix = "pass a list of transforms, e.g. [Resize(256), CenterCrop(224)]."
-                raise ConfigError("Compose: every step must be a Transform.", repr(step), fix)
+        built = as_steps("Compose", steps)
         _check_layout(built)
         self.steps = nnx.List(built)
 
@@ -49,6 +42,22 @@ class Compose(Transform):
     def steps_flat(self) -> tuple[Transform, ...]:
         """The steps of nested pipelines in one row."""
         return tuple(flat for step in self.steps for flat in step.steps_flat)
+
+
+def as_steps(name: str, steps: Sequence[Transform | dict[str, Any]]) -> list[Transform]:
+    """Transforms from transforms or their configs.
+
+    Raises:
+        ConfigError: One is neither, or there is no list.
+    """
+    fix = "pass a list of transforms, e.g. [Resize(256), CenterCrop(224)]."
+    if not isinstance(steps, Iterable):
+        raise ConfigError(f"{name}: steps must be a list.", repr(steps), fix)
+    built: list[Any] = [Transform.from_config(step) if isinstance(step, dict) else step for step in steps]
+    for step in built:
+        if not isinstance(step, Transform):
+            raise ConfigError(f"{name}: every step must be a Transform.", repr(step), fix)
+    return built
 
 
 def _check_layout(steps: list[Transform]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from typing import Any, ClassVar, Self
 
@@ -45,8 +46,10 @@ class Configured(nnx.Module):
         named = config.get("type") if isinstance(config, dict) else config
         kind = cls.registry.get(str(named)) if isinstance(config, dict) else None
         if kind is None or not issubclass(kind, cls):
-            known = ", ".join(sorted(name for name, k in cls.registry.items() if issubclass(k, cls)))
-            raise ConfigError(f"{cls.__name__}: the config's type must be known.", repr(named), f"one of {known}.")
+            known = sorted(name for name, k in cls.registry.items() if issubclass(k, cls))
+            near = difflib.get_close_matches(str(named), known)
+            fix = f"did you mean {' or '.join(near)}?" if near else f"one of {', '.join(known)}."
+            raise ConfigError(f"{cls.__name__}: the config's type must be known.", repr(named), fix)
         return kind(**{name: value for name, value in config.items() if name != "type"})
 
     def _arguments(self) -> list[tuple[str, Any]]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Literal, cast
 
 from e2e_jax.errors import ConfigError
+from e2e_jax.ops.dialects import NUMERICS, Method, Numerics
 from e2e_jax.ops.extend import EXTENSIONS
-from e2e_jax.ops.plans import METHODS, NUMERICS, Geometry, Method, Numerics, resize_plan
+from e2e_jax.ops.framing import center_crop_or_resize_plan, longest_edge_plan
+from e2e_jax.ops.plans import Geometry, resize_plan
 from e2e_jax.ops.selections import (
     ROUNDINGS,
     PadMode,
@@ -17,26 +20,31 @@ from e2e_jax.ops.selections import (
     pad_plan,
 )
 from e2e_jax.transforms.base import Geometric
-from e2e_jax.transforms.check import borders, fill_values, flag, one_of, pixels, whole
+from e2e_jax.transforms.check import borders, fill_values, flag, one_of, pixels, resampling, whole
 
+RESIZING_CROPS = ("opencv", "tf")  # numerics whose centre crop resizes an image that is too small
 PAD_MODES = ("constant", *EXTENSIONS)
 
 
 class Resize(Geometric):
-    """Resizes to an exact size, or until the shorter edge has ``size`` pixels.
+    """Resizes to an exact size, or until the shorter or the longer edge has so many pixels.
 
     Args:
-        size: Length of the shorter edge, or ``(height, width)``, in pixels.
-        max_size: Upper limit of the longer edge in pixels, for an int ``size``.
-        method: ``"nearest"``, ``"bilinear"``, ``"bicubic"``, ``"lanczos"`` or ``"area"``.
-        antialias: Widen the filter where the image shrinks.
-        numerics: ``"pillow"`` (every Pillow before 13) or ``"pillow13"``.
+        size: Length of the shorter edge, or ``(height, width)``, in pixels; ``None`` to set the longer edge.
+        max_size: Upper limit of the longer edge in pixels, for an int ``size``; its length where ``size`` is
+            ``None``.
+        method: ``"nearest"``, ``"nearest_exact"``, ``"bilinear"``, ``"bicubic"``, ``"lanczos"``, ``"area"`` or
+            another of `e2e_jax.ops.dialects.METHODS`, where the library has it.
+        antialias: Widen the filter where the image shrinks; the library's own default if absent.
+        numerics: Whose rules: ``"pillow"`` (every Pillow before 13), ``"pillow13"``, ``"torch"``, ``"opencv"`` or
+            ``"tf"``.
 
     Raises:
-        ConfigError: An argument is not one of these.
+        ConfigError: An argument is not one of these, or the library has no such method.
 
     Source:
-        Pillow's ``Image.resize``; the edge rule of torchvision's ``Resize``. See `e2e_jax.ops.geometry.resize`.
+        The libraries named; the rule for edges is that of torchvision's ``Resize``. See `e2e_jax.ops.dialects` and
+        `e2e_jax.ops.geometry.resize`.
 
     Example:
         >>> import numpy as np
@@ -46,48 +54,52 @@ class Resize(Geometric):
 
     def __init__(
         self,
-        size: int | Sequence[int],
+        size: int | Sequence[int] | None,
         *,
         max_size: int | None = None,
         method: Method = "bilinear",
-        antialias: bool = True,
+        antialias: bool | None = None,
         numerics: Numerics = "pillow",
     ) -> None:
-        self.size = pixels("Resize", "size", size, least=1)
-        if max_size is not None and (
-            isinstance(self.size, tuple) or whole("Resize", "max_size", max_size) <= self.size
-        ):
+        self.size = None if size is None and max_size is not None else pixels("Resize", "size", size, least=1)
+        if max_size is not None and not whole("Resize", "max_size", max_size, least=1) > _shorter(self.size):
             fix = "pass an int size smaller than max_size, e.g. Resize(256, max_size=512)."
             raise ConfigError("Resize: max_size must exceed an int size.", f"{size=}, {max_size=}", fix)
         self.max_size = max_size
-        self.method = one_of("Resize", "method", method, METHODS)
-        self.antialias = flag("Resize", "antialias", antialias)
-        self.numerics = one_of("Resize", "numerics", numerics, NUMERICS)
+        self.method, self.antialias, self.numerics = resampling("Resize", method, antialias, numerics)
 
     def plan(self, geometry: Geometry) -> Geometry:
-        return resize_plan(
-            self.size,
-            max_size=self.max_size,
-            method=self.method,
-            antialias=self.antialias,
-            numerics=self.numerics,
-        )(geometry)
+        how: dict[str, Any] = {"method": self.method, "antialias": self.antialias, "numerics": self.numerics}
+        if self.size is None:
+            return longest_edge_plan(cast(int, self.max_size), **how)(geometry)
+        return resize_plan(self.size, max_size=self.max_size, **how)(geometry)
+
+
+def _shorter(size: int | tuple[int, int] | None) -> float:
+    """What ``max_size`` must exceed."""
+    if isinstance(size, tuple):
+        return float("inf")
+    return 0 if size is None else size
 
 
 class CenterCrop(Geometric):
-    """Cuts out the middle; smaller images are padded.
+    """Cuts out the middle.
 
     Args:
         size: Edge of a square, or ``(height, width)``, in pixels.
-        rounding: ``"half_even"`` (torchvision), ``"floor"`` (Keras, MXNet) or ``"half_up"`` (DALI).
-        padding: Whether smaller images are filled up rather than refused.
+        numerics: ``"pillow"``, ``"pillow13"`` and ``"torch"`` start at half the difference rounded half to even,
+            and fill up images that are smaller; ``"opencv"`` (MXNet) and ``"tf"`` (Keras) round it down, and
+            resize images that are smaller, see `e2e_jax.ops.framing.center_crop_or_resize_plan`.
+        rounding: Another rule for the start: ``"half_even"``, ``"floor"`` or ``"half_up"`` (DALI).
+        smaller: What happens to images smaller than the crop: ``"pad"``, ``"resize"`` or ``"refuse"``. ``"resize"``
+            belongs to ``"opencv"`` and ``"tf"``, by their rule for the start.
         fill: Value outside the image, one or one per channel.
 
     Raises:
         ConfigError: An argument is not one of these.
 
     Source:
-        torchvision's ``CenterCrop``. See `e2e_jax.ops.geometry.center_crop`.
+        torchvision's, MXNet's and Keras' ``CenterCrop``. See `e2e_jax.ops.geometry.center_crop`.
 
     Example:
         >>> import numpy as np
@@ -99,18 +111,27 @@ class CenterCrop(Geometric):
         self,
         size: int | Sequence[int],
         *,
-        rounding: Rounding = "half_even",
-        padding: bool = True,
+        numerics: Numerics = "pillow",
+        rounding: Rounding | None = None,
+        smaller: Literal["pad", "resize", "refuse"] | None = None,
         fill: float | Sequence[float] = 0,
     ) -> None:
         self.size = pixels("CenterCrop", "size", size, least=1)
-        self.rounding = one_of("CenterCrop", "rounding", rounding, ROUNDINGS)
-        self.padding = flag("CenterCrop", "padding", padding)
+        self.numerics = one_of("CenterCrop", "numerics", numerics, NUMERICS)
+        self.rounding = rounding and one_of("CenterCrop", "rounding", rounding, ROUNDINGS)
+        self.smaller = smaller and one_of("CenterCrop", "smaller", smaller, ("pad", "resize", "refuse"))
         self.fill = fill_values("CenterCrop", fill)
+        if smaller == "resize" and (numerics not in RESIZING_CROPS or rounding not in (None, "floor")):
+            fix = "use numerics='opencv' or 'tf' without rounding, or resize before the crop."
+            raise ConfigError("CenterCrop: smaller='resize' needs a rule.", f"{numerics=}, {rounding=}", fix)
 
     def plan(self, geometry: Geometry) -> Geometry:
-        height, width = self.size if isinstance(self.size, tuple) else (self.size, self.size)
-        return center_crop_plan(height, width, rounding=self.rounding, padding=self.padding, fill=self.fill)(
+        size = self.size if isinstance(self.size, tuple) else (self.size, self.size)
+        resizes = self.numerics in RESIZING_CROPS
+        if self.smaller == "resize" or (resizes and self.smaller is None and self.rounding in (None, "floor")):
+            return center_crop_or_resize_plan(size, numerics=self.numerics)(geometry)
+        rounding: Rounding = self.rounding or ("floor" if resizes else "half_even")
+        return center_crop_plan(*size, rounding=rounding, padding=self.smaller != "refuse", fill=self.fill)(
             geometry
         )
 

@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from e2e_jax.errors import ConfigError
-from e2e_jax.ops.axis import Size, is_dimension, value
-from e2e_jax.ops.placement import Part, placement
+from e2e_jax.ops.matrices import move_boxes, move_points
+from e2e_jax.ops.placement import placement
 from e2e_jax.ops.plans import Geometry, Plan, transform
+from e2e_jax.ops.sizes import Size, is_dimension, value
 from e2e_jax.transforms.door import Images, enter, key_of, leave
 from e2e_jax.transforms.notes import in_step, in_steps, shape_of
 from e2e_jax.types import Array, PaddedImages, Sample
@@ -99,6 +100,17 @@ def _run(
 _run_compiled = jax.jit(_run, static_argnums=(0, 1))  # steps are equal when their arguments are
 
 
+def run_one(steps: Sequence[Any], sample: Sample, size: Extents, key: jax.Array) -> tuple[Sample, Extents]:
+    """Runs steps inside a step, on one sample whose image fills ``size`` of its array."""
+    if not fills_array(size):
+        sample = sample.with_image(PaddedImages(sample.image, as_array(size)))
+    moved, _ = _run(tuple(steps), False, sample, key, None)
+    image = moved.image
+    if isinstance(image, PaddedImages):
+        return moved.with_image(image.pixels), (image.sizes[0], image.sizes[1])
+    return moved, image.shape[:2]
+
+
 class Numbering:
     """Where random numbers come from, a key or an earlier run, and what was drawn.
 
@@ -173,47 +185,48 @@ def _plan(number: int, step: Step, shape: str, source: Numbering | None = None) 
 
 def _move_one(sample: Sample, size: Extents, plans: list[Plan]) -> tuple[Sample, Extents]:
     pixels = sample.image
-    known = None if _are_dimensions(size) else jnp.stack([jnp.asarray(n, jnp.int32) for n in size])
+    known = known_size(size)
     image, new_size = transform(pixels, plans, size=known)
     mask = sample.mask
     if mask is not None:
         mask = transform(mask[..., None], plans, size=known, discrete=True)[0][..., 0]
-    boxes, keypoints = sample.boxes, sample.keypoints
-    if boxes is not None or keypoints is not None:
-        for plan in plans:
-            geometry = plan(Geometry.of(*size, pixels.shape[:2]))
-            size = geometry.size
-            boxes = (
-                None if boxes is None else moved_boxes(boxes, _moved(boxes.reshape(-1, 2), geometry, "boxes"), size)
-            )
-            keypoints = None if keypoints is None else _moved(keypoints, geometry, "keypoints")
-    return Sample(image, boxes, mask, keypoints, sample.label, sample.valid), new_size
+    moved = sample.with_parts(image=image, mask=mask)
+    for plan in plans if sample.boxes is not None or sample.keypoints is not None else []:
+        geometry = plan(Geometry.of(*size, pixels.shape[:2]))
+        size = geometry.size
+        maps = (placement(geometry, part="boxes"), placement(geometry, part="keypoints"))
+        moved = move_parts(moved, *maps, size)
+    return moved, new_size
 
 
-def _moved(points: Array, geometry: Geometry, part: Part) -> Array:
-    """(n, 2) points of one axis-aligned edit; a NaN or infinity stays in its row."""
-    matrix = placement(geometry, part=part)
-    return points * jnp.diagonal(matrix)[:2] + matrix[:2, 2]
-
-
-def moved_boxes(boxes: Array, corners: Array, size: Extents) -> Array:
-    """The boxes around moved corners, clipped to an image of ``size``.
+def move_parts(sample: Sample, for_boxes: Array, for_keypoints: Array, size: Extents) -> Sample:
+    """Boxes and key points after one step.
 
     Args:
-        boxes: ``(n, 4)``; only its shape counts.
-        corners: ``(n * m, 2)`` moved corners, m of each box.
-        size: Height and width of the image they are in now.
+        sample: Its boxes become those around their moved corners, clipped to the image.
+        for_boxes: ``(3, 3)`` map of the step, from output to source.
+        for_keypoints: Likewise; they name pixels, boxes lie between them.
+        size: Height and width afterwards.
     """
-    height, width = size
-    corners = corners.reshape(boxes.shape[0], corners.shape[0] // max(boxes.shape[0], 1), 2)  # (n, m, 2)
-    if corners.shape[1] == 0:
-        return boxes
-    limit = jnp.stack([jnp.asarray(width), jnp.asarray(height)]).astype(jnp.float32)
-    lowest, highest = corners.min(1), corners.max(1)
-    return jnp.concatenate([jnp.clip(lowest, 0, limit), jnp.clip(highest, 0, limit)], 1)  # (n, 4)
+    boxes, keypoints = sample.boxes, sample.keypoints
+    if boxes is not None:
+        boxes = move_boxes(boxes, matrix=for_boxes, extent=size)
+    if keypoints is not None:
+        keypoints = move_points(keypoints, matrix=for_keypoints)
+    return sample.with_parts(boxes=boxes, keypoints=keypoints)
 
 
-def _are_dimensions(size: Extents) -> bool:
+def known_size(size: Extents) -> Array | None:
+    """``(2,)`` int32 for an image that fills its array only partly, as `transform` takes it; else ``None``."""
+    return None if fills_array(size) else as_array(size)
+
+
+def as_array(size: Extents) -> Array:
+    """``(2,)`` int32."""
+    return jnp.stack([jnp.asarray(value(n), jnp.int32) for n in size])
+
+
+def fills_array(size: Extents) -> bool:
     """Whether an image fills its array: sizes are then the array's own."""
     return all(is_dimension(n) for n in size)
 
@@ -232,14 +245,14 @@ def _each(one: OnSample, sample: Sample, source: Numbering, numbers: list[int]) 
         numbering = Numbering(key, draws)
         moved, new = one(sample, sample.image.shape[:2] if size is None else (size[0], size[1]), numbering)
         known.append(new)
-        return moved, jnp.stack([jnp.asarray(value(n), jnp.int32) for n in new]), numbering.drawn
+        return moved, as_array(new), numbering.drawn
 
     sample = _flat(sample.with_image(pixels), lead)
     draws = None if source.draws is None else {n: source.draws[n] for n in numbers}
     keys = _keys(source.key, sample.image.shape[0] if lead else None)
     moved, new_sizes, drawn = (jax.vmap(alone) if lead else alone)(sample, sizes, keys, draws)
     source.drawn |= drawn
-    if _are_dimensions(known[0]):
+    if fills_array(known[0]):
         return _unflat(moved, lead)
     return moved.with_image(PaddedImages(moved.image, new_sizes))
 
@@ -253,7 +266,7 @@ def _keys(key: jax.Array | None, count: Size | None) -> jax.Array | None:
 
 def _flat(sample: Sample, lead: tuple[int, ...]) -> Sample:
     """All leading axes as one."""
-    if len(lead) == 1:
+    if len(lead) < 2:
         return sample
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[len(lead) :]), sample)
 

@@ -30,7 +30,7 @@ def test_one_uncompressed_file_holds_every_part(tiny_file):
     assert names[0] == "manifest.json"
     assert {n for n in names if not n.startswith("params/")} == {
         "manifest.json", "programs/dense.jax", "programs/ragged.jax", "programs/network.jax",
-        "samples/input.npz", "samples/outputs.npz",
+        "programs/inverse.jax", "samples/input.npz", "samples/outputs.npz",
     }  # fmt: skip
     assert any(name.startswith("params/") for name in names)
     assert {info.compress_type for info in infos} == {zipfile.ZIP_STORED}
@@ -47,7 +47,7 @@ def test_the_manifest_describes_the_model(manifest):
     assert (manifest["format"], manifest["name"], manifest["labels"]) == (1, "tiny", LABELS)
     assert manifest["preprocess"] == tiny_model().preprocess.config
     assert manifest["postprocess"] == {"type": "Classify", "top_k": 3, "activation": "softmax"}
-    assert manifest["numerics"] == {"0": "pillow"}
+    assert manifest["numerics"] == {"0": "pillow", "1": "pillow"}
     assert manifest["signature"] == {
         "inputs": {"images": {"dtype": "uint8", "shape": ["b", "h", "w", 3], "range": [0, 255]}},
         "outputs": {
@@ -80,7 +80,7 @@ def test_exporting_twice_differs_in_the_time_and_in_orbax_own_metadata_only(tiny
     one, two = archive.read(tiny_file), archive.read(again)
     assert list(one)[0] == list(two)[0] == "manifest.json"
     stable = [name for name in one if not name.startswith(("params/", "manifest"))]
-    assert len(stable) == 5
+    assert len(stable) == 6
     assert {name: one[name] for name in stable} == {name: two[name] for name in stable}
     first, second = json.loads(one["manifest.json"]), json.loads(two["manifest.json"])
     for fields in (first, second):

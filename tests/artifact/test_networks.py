@@ -152,7 +152,7 @@ def test_only_an_end_to_end_model_is_exported(tmp_path):
 
 
 def test_a_crop_larger_than_the_usual_sample_gets_a_larger_sample(tmp_path):
-    steps = T.Compose([T.CenterCrop(300, padding=False), T.Resize((8, 8)), T.ToTensor()])
+    steps = T.Compose([T.CenterCrop(300, smaller="refuse"), T.Resize((8, 8)), T.ToTensor()])
     _, predictor = exported((mean_colour, WEIGHTS), tmp_path, preprocess=steps)
     assert predictor._bundle.sample[0]["images"].shape == (1, 480, 640, 3)
     with pytest.raises(e2e.ImageError, match="must lie inside"):

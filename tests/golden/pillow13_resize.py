@@ -13,7 +13,7 @@ import numpy as np
 import PIL
 from PIL import Image
 
-METHODS = ("nearest", "bilinear", "bicubic", "lanczos", "box")
+METHODS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
 #: Rows first in all but the last: the height shrinks by over twice what the width does.
 SIZES = {"tall": ((45, 30), (40, 47), (80, 170)), "square": ((20, 60),), "wide": ((45, 30),)}
 

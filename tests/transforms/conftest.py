@@ -11,6 +11,7 @@ EACH = [
     T.Resize((11, 30), method="area", numerics="pillow13"),
     T.Resize((31, 12), method="nearest"),
     T.Resize((9, 9), antialias=False),
+    T.Resize(None, max_size=25, numerics="opencv"),
     T.CenterCrop(18, fill=7),
     T.CenterCrop((40, 13), rounding="floor", fill=3),
     T.Crop(2, 3, 9, 8),
@@ -19,6 +20,26 @@ EACH = [
     T.Pad(2),
     T.HorizontalFlip(),
     T.VerticalFlip(),
+    T.Pad((3, 2, 1, 4), mode="reflect"),
+    T.Pad(40, mode="symmetric"),
+    T.Pad((5, 0), mode="edge"),
+    T.Resize((20, 35), numerics="torch"),
+    T.Resize((21, 33), numerics="opencv"),
+    T.Resize((21, 33), numerics="tf", method="bicubic"),
+    T.CenterCrop((40, 13), numerics="opencv"),
+    T.CenterCrop((21, 50), numerics="tf"),
+    T.Letterbox((30, 21), fill=114, numerics="opencv"),
+    T.Letterbox(24, method="bicubic"),
+    T.Letterbox((19, 40), pad_first=True, fill=3),
+    T.CropToAspect((16, 8)),
+    T.CropResize(3, 2, 20, 17, (9, 12), method="area"),
+    T.FiveCrop((12, 9)),
+    T.TenCrop(11, vertical=True),
+    T.Tile((16, 9), overlap=(4, 3)),
+    T.Rotate(-20, fill=7),
+    T.Rotate(41, expand=True, method="nearest"),
+    T.Affine(angle=5, translate=(2, -3), scale=1.25, shear=(4, 3), numerics="opencv"),
+    T.Perspective([(0, 0), (20, 0), (20, 30), (0, 30)], [(2, 1), (18, 3), (20, 30), (1, 28)], numerics="torch"),
     T.ToTensor(),
     T.Normalize(127, 128.5),
     T.Cast("float32"),
@@ -41,5 +62,10 @@ EACH = [
 
 
 def pytest_generate_tests(metafunc):
-    if "step" in metafunc.fixturenames and "op" not in metafunc.fixturenames:
+    given = [name for mark in metafunc.definition.iter_markers("parametrize") for name in _names(mark.args[0])]
+    if "step" in metafunc.fixturenames and "step" not in given:
         metafunc.parametrize("step", EACH, ids=lambda step: repr(step)[:60])
+
+
+def _names(argnames: str | tuple[str, ...]) -> list[str]:
+    return argnames.split(",") if isinstance(argnames, str) else list(argnames)

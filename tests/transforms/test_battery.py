@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,6 +26,20 @@ def unpadded(result: jax.Array | PaddedImages) -> list[np.ndarray]:
     return [np.asarray(p)[:h, :w] for p, (h, w) in zip(result.pixels, result.sizes.tolist(), strict=True)]
 
 
+def assert_same(step: T.Transform, actual: np.ndarray, expected: np.ndarray) -> None:
+    """To the byte, but for arithmetic in floats that is rounded at the end: there a tie may fall either way."""
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    if not ROUNDED_FLOATS.search(repr(step)) or actual.dtype != np.uint8:
+        np.testing.assert_array_equal(actual, expected)
+    assert actual.shape == expected.shape
+    apart = np.abs(actual.astype(np.int32) - expected.astype(np.int32))
+    assert apart.max(initial=0) <= 1
+    assert (apart > 0).sum() <= max(0.005 * apart.size, 1)
+
+
+ROUNDED_FLOATS = re.compile("numerics='tf'|Rotate|Affine|Perspective")
+
+
 def layout_follows_padding(step: T.Transform) -> bool:
     """ToLayout on its own leaves sizes behind that name the wrong axes; it belongs after the last resize."""
     return step == T.ToLayout("CHW")
@@ -33,19 +49,21 @@ def test_image_batch_and_list_give_the_same_bytes(step):
     batch = images(3)
     alone = [np.asarray(step(image)) for image in batch]
     together = step(batch)
-    np.testing.assert_array_equal(together, alone)
+    assert_same(step, together, alone)
     assert together.dtype == alone[0].dtype
     if layout_follows_padding(step):
         return
     for one, expected in zip(unpadded(step(list(batch))), alone, strict=True):
-        np.testing.assert_array_equal(one, expected)
+        if isinstance(step, T.Tile):  # a slot of 64 x 64 has more tiles, 5 x 11 rather than 3 x 4
+            one = one.reshape(5, 11, *expected.shape[1:])[:3, :4].reshape(expected.shape)
+        assert_same(step, one, expected)
 
 
 def test_padding_never_shows(step):
     if layout_follows_padding(step):
         return
     batch = images(3)
-    clean = list_to_batch([batch[0], batch[1][:30, :20], batch[2][:12, :26]])
+    clean = list_to_batch([batch[0], batch[1][:30, :20], batch[2][:24, :26]])
     inside = np.arange(64)[:, None, None] < clean.sizes[:, 0, None, None, None]
     inside = inside & (np.arange(64)[:, None] < clean.sizes[:, 1, None, None, None])
     noise = np.random.default_rng(0).integers(0, 256, clean.pixels.shape, np.uint8)
@@ -57,8 +75,8 @@ def test_padding_never_shows(step):
 def test_compiled_mapped_and_eager_agree(step):
     batch = images(3)
     expected = np.asarray(step(batch))
-    np.testing.assert_array_equal(jax.jit(step)(batch), expected)
-    np.testing.assert_array_equal(jax.jit(jax.vmap(step))(batch), expected)
+    assert_same(step, jax.jit(step)(batch), expected)
+    assert_same(step, jax.jit(jax.vmap(step))(batch), expected)
 
 
 def test_channels_are_independent_however_many(step):

@@ -94,13 +94,13 @@ def notes(error: pytest.ExceptionInfo) -> str:
 
 @pytest.mark.parametrize("many", [False, True])
 def test_an_error_names_the_step_and_what_it_met(many):
-    pipeline = T.Compose([T.ToTensor(), T.CenterCrop(64, padding=False), T.HorizontalFlip()])
+    pipeline = T.Compose([T.ToTensor(), T.CenterCrop(64, smaller="refuse"), T.HorizontalFlip()])
     image = photo(50, 70)
     with pytest.raises(
         ImageError, match="CenterCrop: the window must lie inside the image.\n  Received: "
     ) as error:
         pipeline([photo(64, 64), image] if many else image)
-    assert "in step 1 of the pipeline: CenterCrop(64, padding=False), input " in notes(error)
+    assert "in step 1 of the pipeline: CenterCrop(64, smaller='refuse'), input " in notes(error)
     assert "image 50x70" in str(error.value)
 
 
@@ -112,10 +112,10 @@ def test_the_step_is_counted_across_nested_pipelines():
 
 
 def test_output_size_refuses_what_the_pipeline_would_refuse():
-    pipeline = T.Compose([T.Resize(40), T.CenterCrop(64, padding=False)])
+    pipeline = T.Compose([T.Resize(40), T.CenterCrop(64, smaller="refuse")])
     with pytest.raises(ImageError, match="image 40x80") as error:
         pipeline.output_size(10, 20)
-    assert "in step 1 of the pipeline: CenterCrop(64, padding=False), input 40x80" in notes(error)
+    assert "in step 1 of the pipeline: CenterCrop(64, smaller='refuse'), input 40x80" in notes(error)
 
 
 def test_an_error_of_fused_steps_names_them():

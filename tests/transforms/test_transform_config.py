@@ -60,13 +60,13 @@ def test_postprocessors_survive_json_and_are_no_transforms():
     config = json.loads(json.dumps(classify.config))
     assert T.Postprocess.from_config(config) == classify
     assert eval(repr(classify), vars(T)) == classify
-    with pytest.raises(ConfigError, match="type must be known.\n  Received: 'Classify'\n  Fix: one of Cast, "):
+    with pytest.raises(ConfigError, match="type must be known.\n  Received: 'Classify'\n  Fix: one of Affine, "):
         T.Transform.from_config(config)
 
 
-@pytest.mark.parametrize("config", [{"type": "Smear"}, {}, "Crop", {"type": "Transform"}, {"type": "Geometric"}])
+@pytest.mark.parametrize("config", [{"type": "Smear"}, {}, "Classify", {"type": "Transform"}])
 def test_configs_of_no_transform_are_refused(config):
-    with pytest.raises(ConfigError, match="type must be known.\n  Received: .*\n  Fix: one of Cast, CenterCrop, "):
+    with pytest.raises(ConfigError, match="type must be known.\n  Received: .*\n  Fix: (one of|did you mean) "):
         T.Transform.from_config(config)
 
 
