@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh machine: make demo, make test.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lab bench lock clean
+.PHONY: help setup demo test check lab gallery bench lock clean
 .NOTPARALLEL:  # "test" is set-up, then checks, under make -j too
 
 BIN := .venv/bin
@@ -22,10 +22,13 @@ check:  ## format, lint, types and tests, as continuous integration runs them
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lab: setup  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+gallery: setup  ## draw every transform on one photo, in build/gallery.png
+	@$(BIN)/python -m notebooks.gallery
 
 bench: setup  ## measure speed, memory and compilations; prints ratios
 	$(BIN)/python -m benchmarks

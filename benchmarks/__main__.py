@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import resize, sizes, start
+from benchmarks import augment, fused, resize, sizes, start, transforms
 
-MEASUREMENTS = {"resize": resize.main, "start": start.main, "sizes": sizes.main}
+MEASUREMENTS = {
+    "resize": resize.main,
+    "fused": fused.main,
+    "transforms": transforms.main,
+    "augment": augment.main,
+    "start": start.main,
+    "sizes": sizes.main,
+}
 
 
 def main(names: list[str]) -> int:

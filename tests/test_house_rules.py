@@ -151,22 +151,14 @@ def public_functions(module: str) -> list[ast.FunctionDef]:
 
 
 OPS = [
-    "geometry",
-    "resample",
-    "values",
-    "batch",
-    "rotate",
-    "warp",
-    "elastic",
-    "tiles",
-    "draws",
-    "placement",
-    "fitting",
+    *("geometry", "resample", "values", "batch", "rotate", "warp", "elastic", "tiles", "placement", "fitting"),
+    *("color", "enhance", "hue", "jitter", "lighting", "histogram", "blur", "sharpness", "window", "yuv"),
+    *("draws", "noise", "augment", "boxes", "overlap", "nms", "masks", "ssd", "mix", "erasing"),
 ]
 OPS_FUNCTIONS = [(f"e2e_jax.ops.{m}", f) for m in OPS for f in public_functions(f"e2e_jax.ops.{m}")]
 DATA = {  # what a function works on
-    *("image", "images", "outputs", "extent", "height", "width", "size"),
-    *("key", "noise", "points", "boxes", "tiles", "geometry"),
+    *("image", "images", "outputs", "extent", "height", "width", "size", "tiles", "geometry", "counts"),
+    *("key", "seed", "noise", "space", "span", "points", "boxes", "others", "scores", "classes", "masks", "mask"),
 }
 
 

@@ -60,7 +60,6 @@ def test_every_form_of_a_network_gives_the_same_numbers(form):
 @pytest.mark.parametrize(
     "network",
     [None, 3, mean_colour, MeanColour, nnx.Module(), (1, 2), (mean_colour, WEIGHTS, 3), [mean_colour, WEIGHTS]],
-    ids=repr,
 )
 def test_another_network_is_refused(network):
     with pytest.raises(e2e.ConfigError, match="network must be an nnx.Module or a pair"):

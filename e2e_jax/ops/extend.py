@@ -33,7 +33,11 @@ class Extend(Select):
 def _inside(xp: ModuleType, position: Array, size: Size, mode: Extension) -> Array:
     if mode == "edge":
         return xp.clip(position, 0, size - 1)
-    repeat = 1 if mode == "symmetric" else 0  # how often the last pixel stands at the turn, beyond once
+    return mirrored(xp, position, size, repeat=1 if mode == "symmetric" else 0)
+
+
+def mirrored(xp: ModuleType, position: Array, size: Size, *, repeat: int = 0) -> Array:
+    """Positions inside for positions anywhere; at the turn the last pixel stands once more for each ``repeat``."""
     period = xp.maximum(2 * (size - 1 + repeat), 1)
     place = position % period
     return xp.where(place < size, place, period - repeat - place)

@@ -40,6 +40,16 @@ class Transform(Configured, abstract=True):
     is_spatial: ClassVar[bool] = False  # whether pixels move or sizes change
 
     @property
+    def reads_boxes(self) -> str | None:
+        """The format of boxes it takes, none where it does not look at them."""
+        return "xyxy" if self.is_spatial else None
+
+    @property
+    def writes_boxes(self) -> str | None:
+        """The format of boxes it leaves, none where it leaves that it took."""
+        return None
+
+    @property
     def steps_flat(self) -> tuple[Transform, ...]:
         """The steps to run, without nesting and without those that are switched off."""
         return (self,)

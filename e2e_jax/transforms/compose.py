@@ -20,7 +20,8 @@ class Compose(Transform):
         steps: Transforms, or their configs. The list is copied.
 
     Raises:
-        ConfigError: A step is not a `Transform`, or one follows ``ToLayout("CHW")``.
+        ConfigError: A step is not a `Transform`, one follows ``ToLayout("CHW")``, or one reads boxes of another
+            format than a `ConvertBoxes` before it leaves.
 
     Source:
         The name and meaning of torchvision's and Gluon's ``Compose``.
@@ -36,6 +37,7 @@ class Compose(Transform):
     def __init__(self, steps: Sequence[Transform | dict[str, Any]]) -> None:
         built = as_steps("Compose", steps)
         _check_layout(built)
+        _check_boxes(built)
         self.steps = nnx.List(built)
 
     @property
@@ -67,3 +69,15 @@ def _check_layout(steps: list[Transform]) -> None:
         if isinstance(step, ToLayout) and step.layout != "HWC":
             fix = "move ToLayout to the end."
             raise ConfigError("Compose: ToLayout must be the last step.", f"{after!r} after {step!r}", fix)
+
+
+def _check_boxes(steps: list[Transform]) -> None:
+    """What moves pixels moves boxes too, and takes them for left, top, right, bottom in pixels."""
+    written, writer = None, None
+    for step in (step for outer in steps for step in outer.steps_flat):
+        if written is not None and step.reads_boxes not in (None, written):
+            fix = f'put ConvertBoxes("{written}", "{step.reads_boxes}") between them, or the conversion last.'
+            expected = f"Compose: {type(step).__name__} must get boxes as {step.reads_boxes}."
+            raise ConfigError(expected, f"{step!r} after {writer!r}", fix)
+        if step.writes_boxes is not None:
+            written, writer = step.writes_boxes, step

@@ -19,8 +19,12 @@ type Images = Array | PaddedImages | Sample | Sequence[Array] | Sequence[Sample]
 STREAM = "transforms"  # of nnx.Rngs
 
 
-def enter(images: Images) -> Sample:
+def enter(images: Images, *, corners: bool) -> Sample:
     """Anything a pipeline takes, as one `Sample`.
+
+    Args:
+        images: See `Transform.__call__`.
+        corners: Whether boxes are left, top, right, bottom in pixels, and so can be looked at.
 
     Raises:
         ImageError: It is none of these, or its parts do not belong together.
@@ -34,6 +38,8 @@ def enter(images: Images) -> Sample:
         _check_pixels(sample.image)
     if isinstance(images, Sample):
         _check_parts(sample)
+        if corners and isinstance(sample.boxes, np.ndarray):
+            _check_places(sample, sample.boxes)
     return sample
 
 
@@ -108,8 +114,6 @@ def _check_parts(sample: Sample) -> None:
         raise ImageError(
             "Sample: a label must belong to each box.", seen, "pass one label per box, (n,) or (n, …)."
         )
-    if isinstance(boxes, np.ndarray):
-        _check_places(sample, boxes, room)
 
 
 def _with_real_rows(sample: Sample) -> Sample:
@@ -140,9 +144,10 @@ def _check_rows(name: str, part: Any, lead: tuple[int, ...], length: int) -> Non
         raise ImageError(f"Sample: {name} must be finite.", f"{bad}", "leave it out, or repair the annotation.")
 
 
-def _check_places(sample: Sample, boxes: np.ndarray, room: tuple[int, ...]) -> None:
+def _check_places(sample: Sample, boxes: np.ndarray) -> None:
     """Boxes that count run from left to right and top to bottom, and touch their image."""
-    sizes = sample.image.sizes if isinstance(sample.image, PaddedImages) else np.array(room)
+    image = sample.image
+    sizes = image.sizes if isinstance(image, PaddedImages) else np.array(image.shape[-3:-1])
     if not isinstance(sizes, np.ndarray):
         return
     height, width = (sizes[..., axis, None] for axis in (0, 1))

@@ -39,7 +39,8 @@ class Step(Protocol):
 
 def run(steps: Sequence[Any], images: Images, key: Any, draws: Draws | None, return_draws: bool) -> Any:
     """Runs steps in order; see `Transform.__call__`."""
-    sample, bare = enter(images), not _are_samples(images)
+    format_ = next((step.reads_boxes for step in steps if step.reads_boxes is not None), "xyxy")
+    sample, bare = enter(images, corners=format_ == "xyxy"), not _are_samples(images)
     key = _key_for(steps, key, draws)
     _refuse_unsuitable(steps, sample)
     traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((sample, key, draws)))
@@ -169,7 +170,7 @@ def _move(sample: Sample, steps: list[tuple[int, Any]], source: Numbering) -> Sa
             return sample.with_image(transform(image, [_plan(n, step, shape) for n, step in steps])[0])
 
         def one(sample: Sample, size: Extents, source: Numbering) -> tuple[Sample, Extents]:
-            return _move_one(sample, size, [_plan(n, step, shape, source) for n, step in steps])
+            return move_one(sample, size, [_plan(n, step, shape, source) for n, step in steps])
 
         return _each(one, sample, source, [number for number, _ in steps])
 
@@ -183,7 +184,7 @@ def _plan(number: int, step: Step, shape: str, source: Numbering | None = None) 
     return plan
 
 
-def _move_one(sample: Sample, size: Extents, plans: list[Plan]) -> tuple[Sample, Extents]:
+def move_one(sample: Sample, size: Extents, plans: list[Plan]) -> tuple[Sample, Extents]:
     pixels = sample.image
     known = known_size(size)
     image, new_size = transform(pixels, plans, size=known)

@@ -1,14 +1,22 @@
-"""ToTensor, Normalize, Cast and ToLayout: see the functions of the same names in `e2e_jax.ops.values`."""
+"""ToTensor, Normalize, Denormalize, Rescale, Cast and ToLayout: see their functions in `e2e_jax.ops.values`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Literal, Self
 
 import jax
 
 from e2e_jax.errors import ConfigError
-from e2e_jax.ops.values import cast, normalize, to_layout, to_tensor
+from e2e_jax.ops.values import (
+    cast,
+    channel_statistics,
+    denormalize,
+    normalize,
+    rescale,
+    to_layout,
+    to_tensor,
+)
 from e2e_jax.transforms.base import Pointwise
 from e2e_jax.transforms.check import channel_values, one_of
 from e2e_jax.types import Array
@@ -63,6 +71,82 @@ class Normalize(Pointwise):
 
     def apply(self, image: Array) -> jax.Array:
         return normalize(image, mean=self.mean, std=self.std)
+
+    @classmethod
+    def adapt(cls, images: Iterable[Array]) -> Self:
+        """One with the mean and standard deviation of images, channel by channel.
+
+        Args:
+            images: Arrays ``(..., C)`` of any sizes, all uint8 or all floating; one is in memory at a time.
+                They must be what this step will get: bytes, if no `ToTensor` comes before it.
+
+        Raises:
+            ImageError: There is none, one is empty, or they are not alike.
+            ConfigError: A channel is the same everywhere.
+
+        Source:
+            Keras ``Normalization.adapt``. See `e2e_jax.ops.values.channel_statistics`.
+
+        Example:
+            >>> import numpy as np
+            >>> Normalize.adapt(np.array([[[[2], [6]]], [[[2], [6]]]], np.uint8))
+            Normalize((4.0,), (2.0,))
+        """
+        return cls(*channel_statistics(images))
+
+
+class Denormalize(Pointwise):
+    """``image * std + mean``, which undoes `Normalize` with the same values.
+
+    Args:
+        mean: One value, or one per channel, in the units of the result.
+        std: Likewise.
+
+    Raises:
+        ConfigError: A value is not finite.
+
+    Source:
+        The inverse of torchvision's ``Normalize``. See `e2e_jax.ops.values.denormalize`.
+
+    Example:
+        >>> import numpy as np
+        >>> Denormalize(127, 128)(np.full((1, 1, 3), 0.5, np.float32)).ravel().tolist()
+        [191.0, 191.0, 191.0]
+    """
+
+    def __init__(self, mean: float | Sequence[float], std: float | Sequence[float]) -> None:
+        self.mean = channel_values("Denormalize", "mean", mean)
+        self.std = channel_values("Denormalize", "std", std)
+
+    def apply(self, image: Array) -> jax.Array:
+        return denormalize(image, mean=self.mean, std=self.std)
+
+
+class Rescale(Pointwise):
+    """``image * scale + offset``, channel by channel.
+
+    Args:
+        scale: One value, or one per channel.
+        offset: Likewise, in the units of the result.
+
+    Raises:
+        ConfigError: A value is not finite.
+
+    Source:
+        Keras ``Rescaling``. See `e2e_jax.ops.values.rescale`.
+
+    Example:
+        >>> import numpy as np
+        >>> Rescale(1 / 127.5, -1)(np.array([[[0, 51, 255]]], np.uint8)).ravel().tolist()
+        [-1.0, -0.6000000238418579, 1.0]
+    """
+
+    def __init__(self, scale: float | Sequence[float], offset: float | Sequence[float] = 0.0) -> None:
+        self.scale = channel_values("Rescale", "scale", scale)
+        self.offset = channel_values("Rescale", "offset", offset)
+
+    def apply(self, image: Array) -> jax.Array:
+        return rescale(image, scale=self.scale, offset=self.offset)
 
 
 class Cast(Pointwise):

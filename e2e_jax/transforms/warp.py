@@ -57,16 +57,43 @@ class Warp(Warped, abstract=True):
         matrix = self.matrix(size, *numbers)
         new = self.resized(size)
         room = new if known_size(new) is None else self.room(sample.image.shape[:2])
-        drawn: dict[str, Any] = {"matrix": matrix, "size": room, "numerics": self.numerics, "source_size": size}
-        image = warp(sample.image, method=self.method, fill=self.fill, **drawn)
-        mask = sample.mask
-        if mask is not None:
-            mask = warp(mask[..., None], method="nearest", fill=(0,), **drawn)[..., 0]
-        return move_parts(sample.with_parts(image=image, mask=mask), matrix, matrix, new), new
+        how: dict[str, Any] = {"method": self.method, "fill": self.fill, "numerics": self.numerics}
+        return warp_sample(sample, matrix, size=size, new=new, room=room, **how), new
 
     def placement(self, size: Extents, part: Part) -> tuple[Array, Extents]:
         """See `Transform.placement`."""
         return self.matrix(size), self.resized(size)
+
+
+def warp_sample(
+    sample: Sample,
+    matrix: Array,
+    *,
+    size: Extents,
+    new: Extents,
+    room: Extents,
+    method: Method,
+    fill: tuple[float, ...],
+    numerics: Numerics,
+) -> Sample:
+    """One sample drawn anew, with its parts.
+
+    Args:
+        sample: Its image fills ``size`` of its array.
+        matrix: ``(3, 3)`` from output to source.
+        size: Height and width before.
+        new: Height and width afterwards.
+        room: Extents of the array that the result lies in.
+        method: How the image is read between pixels; masks take the nearest.
+        fill: Value outside the image; masks take 0.
+        numerics: Whose arithmetic.
+    """
+    drawn: dict[str, Any] = {"matrix": matrix, "size": room, "numerics": numerics, "source_size": size}
+    image = warp(sample.image, method=method, fill=fill, **drawn)
+    mask = sample.mask
+    if mask is not None:
+        mask = warp(mask[..., None], method="nearest", fill=(0,), **drawn)[..., 0]
+    return move_parts(sample.with_parts(image=image, mask=mask), matrix, matrix, new)
 
 
 def center_of(name: str, center: Any) -> tuple[float, float] | None:

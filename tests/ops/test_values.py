@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from e2e_jax.errors import ImageError
-from e2e_jax.ops.values import cast, normalize, to_layout, to_tensor
+from e2e_jax import transforms as T
+from e2e_jax.errors import ConfigError, ImageError
+from e2e_jax.ops.values import cast, channel_statistics, denormalize, normalize, rescale, to_layout, to_tensor
 
 LEVELS = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet, torchvision's references/classification
@@ -102,3 +105,88 @@ def test_gradients_are_those_of_the_formulas():
     gradient = jax.grad(lambda x: normalize(x, mean=MEAN, std=STD).sum())(image)
     np.testing.assert_allclose(gradient, np.broadcast_to(1 / np.float32(STD), (2, 2, 3)), rtol=1e-6)
     np.testing.assert_array_equal(jax.grad(lambda x: to_tensor(x).sum())(image), np.ones((2, 2, 3), np.float32))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_rescale_is_numpys_in_double_precision_rounded_once(compiled):
+    call = jax.jit(rescale, static_argnames=("scale", "offset")) if compiled else rescale
+    image = np.random.default_rng(0).normal(0, 3, (9, 8, 3)).astype(np.float32)
+    for source in (image, LEVELS):
+        scale, offset = ((1 / 3, 0.7, -2.0), (0.1, -0.2, 1 / 7)) if source is image else ((1 / 127.5,), (-1.0,))
+        expected = (source.astype(np.float64) * scale + offset).astype(np.float32)
+        np.testing.assert_array_equal(call(source, scale=scale, offset=offset), expected)
+
+
+def test_rescale_adds_as_tensorflows_brightness():
+    with np.load(Path(__file__).parents[1] / "golden/torchvision_color.npz") as stored:
+        unit = stored["square/image"].astype(np.float32) / 255
+        brighter = stored["square/tf_brightness_0.2"]
+    np.testing.assert_allclose(rescale(unit, scale=(1.0,), offset=(0.2,)), brighter, rtol=0, atol=1e-6)
+
+
+def test_denormalize_undoes_normalize():
+    image = np.random.default_rng(0).integers(0, 256, (9, 8, 3), np.uint8)
+    there = normalize(image, mean=(123.7, 116.3, 103.5), std=(58.4, 57.1, 57.4))
+    back = denormalize(there, mean=(123.7, 116.3, 103.5), std=(58.4, 57.1, 57.4))
+    np.testing.assert_allclose(back, image, rtol=0, atol=3e-5)
+    np.testing.assert_array_equal(cast(back, dtype="uint8"), image)
+
+
+@pytest.mark.parametrize("call", [rescale, denormalize])
+def test_another_number_of_channels_is_refused(call):
+    names = {rescale: ("scale", "offset"), denormalize: ("mean", "std")}[call]
+    with pytest.raises(
+        ImageError, match=f"{names[0]} must have one value.*\n  Received: 3 values for an image of 4"
+    ):
+        call(np.zeros((2, 2, 4), np.float32), **dict.fromkeys(names, (1.0, 2.0, 3.0)))
+
+
+def sizes_and_pictures(dtype: str) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    shapes = [(5, 7, 3), (1, 1, 3), (40, 30, 3), (2, 6, 6, 3)]
+    return [
+        rng.integers(0, 256 - 40 * n, shape).astype(dtype) + np.asarray(n, dtype) for n, shape in enumerate(shapes)
+    ]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float16"])
+def test_adapt_is_numpys_mean_and_deviation_of_all_pixels(dtype):
+    pictures = sizes_and_pictures(dtype)
+    everything = np.concatenate([picture.reshape(-1, 3) for picture in pictures]).astype(np.float64)
+    step = T.Normalize.adapt(iter(pictures))  # a stream is read once
+    np.testing.assert_allclose(step.mean, everything.mean(0), rtol=1e-14)
+    np.testing.assert_allclose(step.std, everything.std(0), rtol=1e-14)
+    assert T.Transform.from_config(step.config) == step
+
+
+def test_adapt_does_not_lose_digits_far_from_zero():
+    far = np.random.default_rng(0).random((200, 30, 40, 1)) + 1e8
+    expected = (far - 1e8).std()
+    assert abs(channel_statistics(far)[1][0] / expected - 1) < 1e-8
+    levels = [np.full((100, 100, 1), 255, np.uint8)] * 30 + [np.array([[[254]]], np.uint8)]
+    count = 30 * 100 * 100 + 1
+    mean, deviation = channel_statistics(levels)
+    assert mean == (255 - 1 / count,)
+    assert abs(deviation[0] / (np.sqrt(count - 1) / count) - 1) < 1e-15
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ([], "there must be images"),
+        ([np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2, 1), np.uint8)], "the first was uint8 of 3 channels"),
+        ([np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2, 3), np.float32)], "the first was uint8 of 3 channels"),
+        ([np.zeros((0, 2, 3), np.uint8)], r"Received: \(0, 2, 3\)"),
+        ([np.zeros((2, 2, 3), np.int32)], r"Received: \(2, 2, 3\) int32"),
+    ],
+)
+def test_adapt_refuses_what_has_no_statistics(images, message):
+    with pytest.raises(ImageError, match=message):
+        T.Normalize.adapt(images)
+
+
+def test_adapt_refuses_a_constant_channel():
+    image = np.random.default_rng(0).integers(0, 256, (5, 5, 3), np.uint8)
+    image[..., 1] = 77
+    with pytest.raises(ConfigError, match="std must not be zero"):
+        T.Normalize.adapt([image, image])

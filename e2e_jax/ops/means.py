@@ -1,0 +1,34 @@
+"""Means over an image that may fill its array only partly."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from e2e_jax.ops.sizes import Size, is_dimension, value
+
+
+def within(image: jax.Array, size: tuple[Size, Size] | None) -> tuple[jax.Array, tuple[Size, Size]]:
+    """An image ``(..., H, W, C)`` with 0 outside its size, and its size."""
+    if size is None or all(is_dimension(extent) for extent in size):
+        return image, (image.shape[-3], image.shape[-2])
+    rows = jnp.arange(image.shape[-3], dtype=jnp.int32)[:, None, None] < size[0]
+    cols = jnp.arange(image.shape[-2], dtype=jnp.int32)[:, None] < size[1]
+    return jnp.where(rows & cols, image, jnp.zeros((), image.dtype)), size
+
+
+def mean(image: jax.Array, size: tuple[Size, Size] | None) -> jax.Array:
+    """Of each channel, ``(..., 1, 1, C)``."""
+    inside, (height, width) = within(image, size)
+    total = inside.sum((-3, -2), keepdims=True)
+    return total / (jnp.asarray(value(height)).astype(total.dtype) * jnp.asarray(value(width)).astype(total.dtype))
+
+
+def whole_mean(grey: jax.Array, size: tuple[Size, Size] | None) -> jax.Array:
+    """Of levels ``(..., H, W)``, rounded half up, ``(..., 1, 1, 1)``."""
+    inside, (height, width) = within(grey[..., None], size)
+    rows = inside.astype(jnp.int32).sum((-2, -1), keepdims=True, dtype=jnp.int32)
+    with jax.enable_x64(True):
+        total = rows.astype(jnp.int64).sum(-3, keepdims=True)
+        count = jnp.asarray(value(height)).astype(jnp.int64) * jnp.asarray(value(width)).astype(jnp.int64)
+        return jnp.floor_divide(2 * total + count, 2 * count).astype(jnp.int32)
