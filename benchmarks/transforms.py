@@ -30,6 +30,7 @@ class Case(NamedTuple):
         opencv: The same by OpenCV or NumPy, on the array.
         albumentations: Name and arguments of the same class there.
         reason: Why ours may take longer than the goal.
+        given: Instead of the photo.
     """
 
     step: Any
@@ -37,6 +38,7 @@ class Case(NamedTuple):
     opencv: Callable[[np.ndarray], Any] | None = None
     albumentations: tuple[str, dict[str, Any]] | None = None
     reason: str = ""
+    given: np.ndarray | None = None
 
 
 def _nothing(image: Any) -> Any:
@@ -68,9 +70,11 @@ def _hue(image: np.ndarray) -> np.ndarray:
 
 CORNERS = np.float32([[0, 0], [511, 0], [511, 511], [0, 511]])
 MOVED = np.float32([[40, 25], [480, 0], [511, 470], [0, 500]])
+CORNERS_AND_MIDDLE = [(0, 0), (0, 128), (128, 0), (128, 128), (64, 64)]
 PIECES = [(0, 0), (0, 1), (1, 0), (1, 1)]
 GATHER = "each pixel is read at a place of its own, and XLA's CPU gather takes one element at a time"
 CALL = "a pass over the photo takes XLA about 0.1 ms, into fresh memory; pipelines fuse it with its neighbours"
+SHUFFLE = "pixels of three bytes move one element at a time; XLA's CPU compiler has no vector shuffle for them"
 FIXED = "fixed point of 19 bits between the passes, which OpenCV writes in its own vector instructions"
 
 CASES = [
@@ -103,6 +107,8 @@ CASES = [
         ),
         reason="antialiased, where OpenCV reads two by two pixels",
     ),
+    Case(T.CropToAspect((256, 256)), lambda p: ImageOps.fit(p, (256, 256), Image.Resampling.BILINEAR)),
+    Case(T.FiveCrop(384), None, lambda a: np.stack([a[y : y + 384, x : x + 384] for y, x in CORNERS_AND_MIDDLE])),
     Case(
         T.CenterCrop(448),
         lambda p: p.crop((32, 32, 480, 480)).copy(),
@@ -115,10 +121,14 @@ CASES = [
         None,
         lambda a: cv2.copyMakeBorder(a, 32, 32, 32, 32, cv2.BORDER_REFLECT_101),
         ("Pad", {"padding": 32}),
-        reason=CALL,
+        reason=SHUFFLE,
     ),
     Case(
-        T.HorizontalFlip(), ImageOps.mirror, lambda a: cv2.flip(a, 1), ("HorizontalFlip", {"p": 1.0}), reason=CALL
+        T.HorizontalFlip(),
+        ImageOps.mirror,
+        lambda a: cv2.flip(a, 1),
+        ("HorizontalFlip", {"p": 1.0}),
+        reason=SHUFFLE,
     ),
     Case(T.VerticalFlip(), ImageOps.flip, lambda a: cv2.flip(a, 0), ("VerticalFlip", {"p": 1.0}), reason=CALL),
     Case(
@@ -146,7 +156,7 @@ CASES = [
         T.Tile((256, 256)),
         None,
         lambda a: np.stack([a[y * 256 : y * 256 + 256, x * 256 : x * 256 + 256] for y, x in PIECES]),
-        reason=CALL,
+        reason=SHUFFLE,
     ),
     Case(T.ToTensor(), None, lambda a: a.astype(np.float32) / 255, ("ToFloat", {"p": 1.0})),
     Case(
@@ -155,8 +165,19 @@ CASES = [
         _normalized,
         ("Normalize", {"mean": MEAN, "std": STD}),
     ),
+    Case(T.Cast("float32"), None, lambda a: a.astype(np.float32)),
+    Case(T.Rescale(1 / 127.5, offset=-1), None, lambda a: a.astype(np.float32) / np.float32(127.5) - np.float32(1)),
+    Case(T.Denormalize(0.5, 0.25), None, lambda a: a.astype(np.float32) * np.float32(0.25) + np.float32(0.5)),
+    Case(T.ToLayout("CHW"), None, lambda a: np.ascontiguousarray(a.transpose(2, 0, 1)), reason=SHUFFLE),
+    Case(
+        T.YUVToRGB("nv12"),
+        None,
+        lambda a: cv2.cvtColor(a, cv2.COLOR_YUV2RGB_NV12),
+        reason="OpenCV has vector instructions for 8-bit fixed point",
+        given=np.random.default_rng(0).integers(0, 256, (768, EDGE, 1), np.uint8),
+    ),
     Case(T.Grayscale(), lambda p: p.convert("L"), lambda a: cv2.cvtColor(a, cv2.COLOR_RGB2GRAY), reason=CALL),
-    Case(T.ChannelOrder((2, 1, 0)), None, lambda a: cv2.cvtColor(a, cv2.COLOR_RGB2BGR), reason=CALL),
+    Case(T.ChannelOrder((2, 1, 0)), None, lambda a: cv2.cvtColor(a, cv2.COLOR_RGB2BGR), reason=SHUFFLE),
     Case(T.Invert(), ImageOps.invert, cv2.bitwise_not, ("InvertImg", {"p": 1.0}), reason=CALL),
     Case(
         T.Posterize(3),
@@ -223,7 +244,8 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     slow = []
     for case in CASES:
-        timings = interleave(dict(_contestants(case, pixels, image)), repeats=REPEATS, progress=False)
+        given = pixels if case.given is None else case.given
+        timings = interleave(dict(_contestants(case, given, image)), repeats=REPEATS, progress=False)
         line, over = _line(case, {timing.name: timing for timing in timings})
         print(line, flush=True)
         slow += [f"- `{case.step!r}`: {case.reason or 'no reason given'}."] if over else []
@@ -260,4 +282,5 @@ def _line(case: Case, timings: dict[str, Timing]) -> tuple[str, bool]:
     ]
     ratios = {name: ratio(ours, timings[name]) for name in ("Pillow", "OpenCV") if name in timings}
     cells += [f"{ratios[name]:.2f}" if name in ratios else "" for name in ("Pillow", "OpenCV")]
-    return f"| `{case.step!r}`"[:70].rstrip("`") + f"` | {' | '.join(cells)} |", ratios.get("OpenCV", 0) > GOAL
+    shown = repr(case.step) if len(repr(case.step)) < 60 else f"{repr(case.step)[:56]} …"
+    return f"| `{shown}` | {' | '.join(cells)} |", ratios.get("OpenCV", 0) > GOAL

@@ -22,7 +22,7 @@ from e2e_jax.types import Array
 
 ROWS, COLS = -2, -1  # the spatial axes of planes (..., H, W)
 
-type Pass = tuple[int, Axis]
+type Pass = tuple[int, Taps | None]
 
 
 def resample(
@@ -80,8 +80,13 @@ def _weighed(image: Array, *, rows: Axis, cols: Axis, level: np.ndarray, rows_fi
         fix = 'Cast("float32") or Cast("uint8") first, or resize with method="nearest".'
         raise ImageError("Resize: an image must be uint8 0..255 or floating.", f"{image.shape} {image.dtype}", fix)
     arithmetic = arithmetic_of(rows, cols, channels) if image.dtype == jnp.uint8 else Floats()
-    planes = optimization_barrier(arithmetic.enter(image))
-    planes = _in_order(planes, (ROWS, rows), (COLS, cols), level, rows_first, arithmetic)
+    down, across = (tables(plan, fixed=arithmetic.fixed) if plan.edits else None for plan in (rows, cols))
+    image, down = _narrow(image, ROWS - 1, down)
+    image, across = _narrow(image, COLS - 1, across)
+    planes = arithmetic.enter(image)
+    if any(taps is not None and _stride(taps.position) is None for taps in (down, across)):
+        planes = optimization_barrier(planes)  # or pixels would be packed again for each window they lie in
+    planes = _in_order(planes, (ROWS, down), (COLS, across), level, rows_first, arithmetic)
     return arithmetic.leave(planes, channels, image.dtype)
 
 
@@ -106,34 +111,34 @@ def _in_order(
     return jax.lax.cond(rows_first, lambda p: run(p, rows, cols), lambda p: run(p, cols, rows), planes)
 
 
-def _passes(planes: Array, first: Pass, second: Pass, *, level: np.ndarray, arithmetic: Arithmetic) -> Array:
-    later = tables(second[1], fixed=arithmetic.fixed)
-    planes, later = _narrow(planes, second[0], later)
-    gather = functools.partial(_gather, apart=arithmetic.apart)
-    if first[1].edits:
-        taps = tables(first[1], fixed=arithmetic.fixed)
-        planes = optimization_barrier(arithmetic.weigh(gather(planes, first[0], taps, later=False), level))
-    if second[1].edits:
-        planes = optimization_barrier(arithmetic.weigh(gather(planes, second[0], later, later=True), level))
+def _passes(planes: Array, *passes: Pass, level: np.ndarray, arithmetic: Arithmetic) -> Array:
+    for number, (axis, taps) in enumerate(passes):
+        if taps is not None:
+            read = _gather(planes, axis, taps, apart=arithmetic.apart, later=number > 0)
+            planes = optimization_barrier(arithmetic.weigh(read, level))
     return planes
 
 
-def _narrow(planes: Array, axis: int, later: Taps) -> tuple[Array, Taps]:
-    """Drops what the second pass never reads before the first pass computes it, where that is known."""
-    if not isinstance(later.position, np.ndarray) or later.position.size == 0:
-        return planes, later
-    start, stop = int(later.position.min()), int(later.position.max()) + 1
-    planes = jax.lax.slice_in_dim(planes, start, stop, axis=planes.ndim + axis)
-    return planes, later._replace(position=later.position - start)
+def _narrow(image: Array, axis: int, taps: Taps | None) -> tuple[Array, Taps | None]:
+    """Drops what no pass reads before anything is computed of it, where that is known."""
+    if taps is None or not isinstance(taps.position, np.ndarray) or taps.position.size == 0:
+        return image, taps
+    start, stop = int(taps.position.min()), int(taps.position.max()) + 1
+    image = jax.lax.slice_in_dim(jnp.asarray(image), start, stop, axis=image.ndim + axis)
+    return image, taps._replace(position=taps.position - start)
 
 
 def _gather(planes: Array, axis: int, taps: Taps, *, apart: bool, later: bool) -> Gathered:
     """What one weighted pass over planes (..., H, W) reads, tap axis last for columns and before H for rows."""
     weight, outside = taps.weight, taps.outside
     if axis == COLS:
-        read = _take(planes, taps.position, axis)  # (..., H, w, taps)
+        windows = _windows(planes, taps.position, planes.ndim + axis)
+        read = _take(planes, taps.position, axis) if windows is None else windows  # (..., H, w, taps)
         return Gathered(read, weight, outside if apart else outside[:, 0], -1, later)
-    read = _take(planes, taps.position.T, axis)  # (..., taps, h, W)
+    windows = _windows(planes, taps.position, planes.ndim + axis)
+    read = (
+        _take(planes, taps.position.T, axis) if windows is None else windows.swapaxes(-3, -2)
+    )  # (..., taps, h, W)
     return Gathered(read, weight.T[:, :, None], outside.T[:, :, None] if apart else outside, -3, later)
 
 
@@ -146,3 +151,28 @@ def _take(x: Array, position: Array, axis: int) -> Array:
             return jax.lax.slice_in_dim(jnp.asarray(x), start, stop, axis=axis)
     index = (slice(None),) * axis + (position,)
     return jnp.asarray(x).at[index].get(mode="promise_in_bounds", wrap_negative_indices=False)
+
+
+def _windows(x: Array, position: Array, axis: int) -> Array | None:
+    """Windows that lie side by side, (…, count, taps, …): a reshape, which XLA reads without an index."""
+    stride = _stride(position)
+    if stride is None:
+        return None
+    count, taps = position.shape
+    start, wide = int(position.min()), abs(stride)
+    spare = max(start + count * wide - x.shape[axis], 0)  # after the last window, which need not be there
+    widths = [(0, spare if i == axis else 0) for i in range(x.ndim)]
+    used = jax.lax.slice_in_dim(jnp.pad(x, widths) if spare else x, start, start + count * wide, axis=axis)
+    apart = used.reshape(*x.shape[:axis], count, wide, *x.shape[axis + 1 :])
+    windows = jax.lax.slice_in_dim(apart, 0, taps, axis=axis + 1)
+    return windows if stride > 0 else jax.lax.rev(windows, (axis,))
+
+
+def _stride(position: Array) -> int | None:
+    """The step between windows of known positions (count, taps) that share no pixel, as where a scale is whole."""
+    if not isinstance(position, np.ndarray) or position.ndim != 2 or position.shape[0] < 2:
+        return None
+    count, taps = position.shape
+    stride = int(position[1, 0]) - int(position[0, 0])
+    expected = position[0, 0] + np.arange(count)[:, None] * stride + np.arange(taps)
+    return stride if taps <= abs(stride) and np.array_equal(position, expected) else None

@@ -5,37 +5,48 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from fractions import Fraction
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from e2e_jax.errors import ImageError
+from e2e_jax.ops.levels import check_numerics, pinned
 from e2e_jax.types import Array
 
 BYTE_MAX = 255.0  # the largest uint8 level
+MULTIPLIES = ("torch", "tf")
+TO_UNIT = ("pillow", "opencv", *MULTIPLIES)
 
 
-def to_tensor(image: Array) -> jax.Array:
+def to_tensor(image: Array, *, numerics: Literal["pillow", "torch", "tf", "opencv"] = "pillow") -> jax.Array:
     """Scales bytes to the unit interval; floats pass unchanged.
 
     Args:
         image: ``(..., H, W, C)``, uint8 0..255 or floating.
+        numerics: ``"pillow"`` and ``"opencv"`` divide by 255; ``"torch"`` and ``"tf"`` multiply by 1/255 in single
+            precision, which moves 126 of the 256 levels by one unit in the last place.
 
     Returns:
         float32 of the same shape, 0..1 for uint8; channels stay last.
 
     Raises:
         ImageError: The image is of another dtype, whose largest level is not known.
+        ConfigError: The numerics are not known.
 
     Source:
-        torchvision 0.29 ``ToTensor``: ``x / 255`` (a division, not a product with 1/255).
+        Divided: torchvision's ``ToTensor`` on PIL images, MXNet's ``ToTensor``. Multiplied: torchvision 0.29
+        ``v2.ToDtype(scale=True)``, TensorFlow 2 ``convert_image_dtype``, Keras ``Rescaling(1 / 255)``.
 
     Example:
         >>> import numpy as np
         >>> to_tensor(np.array([[[0, 51, 255]]], np.uint8)).ravel().tolist()
         [0.0, 0.20000000298023224, 1.0]
     """
+    check_numerics("ToTensor", numerics, TO_UNIT)
+    if image.dtype == jnp.uint8 and numerics in MULTIPLIES:
+        return pinned(jnp.asarray(image).astype(jnp.float32) * np.float32(1 / BYTE_MAX))
     if image.dtype == jnp.uint8:
         return _divide(jnp.asarray(image).astype(jnp.float32), np.asarray(BYTE_MAX))
     if not jnp.issubdtype(image.dtype, jnp.floating):

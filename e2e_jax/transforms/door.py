@@ -118,15 +118,16 @@ def _check_parts(sample: Sample) -> None:
 
 def _with_real_rows(sample: Sample) -> Sample:
     """Boxes and key points as float32, whatever numbers they came as; anything else stays, to be refused."""
-    parts = {"boxes": sample.boxes, "keypoints": sample.keypoints}
-    return dataclasses.replace(sample, **{name: _real(rows) for name, rows in parts.items() if rows is not None})
+    parts = {"boxes": (sample.boxes, 4), "keypoints": (sample.keypoints, 2)}
+    return sample.with_parts(**{n: _real(rows, length) for n, (rows, length) in parts.items() if rows is not None})
 
 
-def _real(rows: Any) -> Any:
+def _real(rows: Any, length: int) -> Any:
     if isinstance(rows, jax.Array):
         return rows.astype(jnp.float32) if jnp.issubdtype(rows.dtype, jnp.number) else rows
     try:
-        return np.asarray(rows, np.float32)
+        found = np.asarray(rows, np.float32)
+        return found.reshape(0, length) if found.shape == (0,) else found  # an empty list
     except (TypeError, ValueError):  # ragged lists, names: refused by the check that follows
         return rows
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from e2e_jax.errors import ImageError
 from e2e_jax.ops.dialects import Method, Numerics
 from e2e_jax.ops.draws import draw_crop, draw_resized_crop, draw_zoom_out
 from e2e_jax.ops.framing import crop_resize_plan
@@ -142,7 +143,11 @@ class RandomCrop(Random, Geometric):
 
     def _large_enough(self, geometry: Geometry) -> Geometry:
         """Refuses what is known to be too small; the start is drawn, and crop_plan cannot see it."""
-        crop_plan(0, 0, *self.size)(geometry)
+        if any(is_static(n) and n < edge for n, edge in zip(geometry.size, self.size, strict=True)):
+            height, width = geometry.size
+            fix = "resize first, or pass pad_if_needed=True."
+            seen = f"image {height}x{width}, size {self.size[0]}x{self.size[1]}"
+            raise ImageError("RandomCrop: the image must be as large as the crop.", seen, fix)
         return geometry
 
 

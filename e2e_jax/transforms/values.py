@@ -9,6 +9,7 @@ import jax
 
 from e2e_jax.errors import ConfigError
 from e2e_jax.ops.values import (
+    TO_UNIT,
     cast,
     channel_statistics,
     denormalize,
@@ -27,6 +28,12 @@ LAYOUTS = ("HWC", "CHW")
 class ToTensor(Pointwise):
     """Scales bytes to 0..1; floats pass unchanged. Channels stay last.
 
+    Args:
+        numerics: ``"pillow"`` and ``"opencv"`` divide by 255; ``"torch"`` and ``"tf"`` multiply by 1/255.
+
+    Raises:
+        ConfigError: The numerics are not known.
+
     Source:
         torchvision's ``ToTensor``, without its change of layout. See `e2e_jax.ops.values.to_tensor`.
 
@@ -36,11 +43,11 @@ class ToTensor(Pointwise):
         1.0
     """
 
-    def __init__(self) -> None:
-        pass
+    def __init__(self, *, numerics: Literal["pillow", "torch", "tf", "opencv"] = "pillow") -> None:
+        self.numerics = one_of("ToTensor", "numerics", numerics, TO_UNIT)
 
     def apply(self, image: Array) -> jax.Array:
-        return to_tensor(image)
+        return to_tensor(image, numerics=self.numerics)
 
 
 class Normalize(Pointwise):

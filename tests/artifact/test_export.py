@@ -47,7 +47,7 @@ def test_the_manifest_describes_the_model(manifest):
     assert (manifest["format"], manifest["name"], manifest["labels"]) == (1, "tiny", LABELS)
     assert manifest["preprocess"] == tiny_model().preprocess.config
     assert manifest["postprocess"] == {"type": "Classify", "top_k": 3, "activation": "softmax"}
-    assert manifest["numerics"] == {"0": "pillow", "1": "pillow"}
+    assert manifest["numerics"] == {"0": "pillow", "1": "pillow", "2": "pillow"}
     assert manifest["signature"] == {
         "inputs": {"images": {"dtype": "uint8", "shape": ["b", "h", "w", 3], "range": [0, 255]}},
         "outputs": {

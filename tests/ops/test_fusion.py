@@ -161,3 +161,20 @@ def test_fused_pillow13_order_looks_at_the_sizes_of_the_resize_alone(pillow):
     fused = transform(image, [resize_plan((20, 60), method="bicubic", numerics="pillow13"), crop_plan(3, 2, 9, 50)])
     rows = pillow(image, 20, 70, "bicubic")
     np.testing.assert_array_equal(fused[0], pillow(rows, 20, 60, "bicubic")[3:12, 2:52])
+
+
+@pytest.mark.parametrize("numerics", ["opencv", "pillow", "torch", "tf"])
+@pytest.mark.parametrize(("scale", "method"), [(2, "bilinear"), (3, "bicubic"), (4, "nearest"), (5, "bilinear")])
+def test_windows_side_by_side_are_mirrored_and_cut_like_all_others(scale, method, numerics):
+    """Whole scales are read without a gather; a step on its own has no mirror to get wrong."""
+    image = np.random.default_rng(scale).integers(0, 256, (12 * scale, 10 * scale, 3)).astype(np.uint8)
+    resize = resize_plan((12, 10), method=method, antialias=None, numerics=numerics)
+    small = np.asarray(transform(image, [resize])[0])
+    chain = [resize, crop_plan(2, 1, 9, 8), flip_plan("horizontal"), flip_plan("vertical")]
+    np.testing.assert_array_equal(transform(image, chain)[0], small[2:11, 1:9][::-1, ::-1])
+
+
+def test_whole_scales_by_the_rules_of_opencv_are_read_without_a_gather():
+    image = np.zeros((48, 40, 3), np.uint8)
+    plans = [resize_plan((24, 20), numerics="opencv"), flip_plan("horizontal")]
+    assert not list(gathers(jax.make_jaxpr(lambda x: transform(x, plans)[0])(image).jaxpr))

@@ -28,6 +28,19 @@ def test_to_tensor_divides_every_level_correctly_rounded(compiled):
     assert (np.asarray(scaled) != product).sum() > 50  # a product with the reciprocal is another number
 
 
+@pytest.mark.parametrize("numerics", ["torch", "tf"])
+def test_to_tensor_multiplies_where_torch_and_tensorflow_do(numerics):
+    def scaled(image):
+        return to_tensor(image, numerics=numerics)
+
+    product = LEVELS * np.float32(1 / 255)
+    np.testing.assert_array_equal(scaled(LEVELS), product)
+    np.testing.assert_array_equal(jax.jit(scaled)(LEVELS), product)
+    shifted = jax.jit(lambda image: scaled(image) - np.float32(0.485))(LEVELS)
+    np.testing.assert_array_equal(shifted, product - np.float32(0.485))  # not fused into one rounding
+    assert (product != np.asarray(to_tensor(LEVELS))).sum() == 126
+
+
 def test_to_tensor_leaves_floats_alone():
     image = np.array([[[-1.5, 0.25, 300.0]]], np.float32)
     np.testing.assert_array_equal(to_tensor(image), image)

@@ -151,6 +151,15 @@ def test_ssd_crops_single_batch_list_and_replay_alike():
     np.testing.assert_array_equal(again.image, alone.image)
 
 
+def test_ssd_keeps_the_boxes_of_an_image_it_leaves():
+    """The centre of this one lies beside the image, so that no window suits."""
+    given = T.Sample(IMAGE, boxes=np.array([[-30, 5, 10, 25]], np.float32))
+    moved = T.SSDRandomCrop()(given, key=KEYS[0])
+    assert moved.valid.tolist() == [True]
+    assert moved.boxes.tolist() == [[0, 5, 10, 25]]
+    np.testing.assert_array_equal(moved.image, IMAGE)
+
+
 def test_ssd_leaves_what_has_no_boxes_that_count():
     step = T.SSDRandomCrop(thresholds=[0.5])
     for boxes, valid in ((np.zeros((0, 4)), None), (BOXES, np.zeros(3, bool)), (None, None)):

@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from PIL import Image
 
 from e2e_jax import transforms as T
 
@@ -37,8 +36,8 @@ def test_a_fused_name_is_its_steps_one_after_the_other(step):
     np.testing.assert_array_equal(together, apart)
 
 
-def test_the_chain_is_that_of_pillow_and_numpy():
-    resized = np.asarray(Image.fromarray(PHOTO).resize((40, 50), Image.Resampling.BILINEAR))  # 71 x 90, shorter 40
+def test_the_chain_is_that_of_pillow_and_numpy(pillow):
+    resized = pillow(PHOTO, 50, 40, "bilinear")  # 71 x 90, shorter 40
     mirrored = resized[13:37, 10:30][:, ::-1]
     np.testing.assert_array_equal(T.ResizeCropMirror(40, (24, 20), mirror=True)(PHOTO), mirrored)
     levels = resized[8:41, 4:37] / 255  # torchvision rounds 8.5 and 3.5 to even

@@ -54,3 +54,13 @@ def test_nothing_moves_without_strength_or_in_evaluation(photo):
     still = T.Compose([T.Elastic()])
     still.eval()
     np.testing.assert_array_equal(still(photo), photo)
+
+
+def test_boxes_stay_inside_the_image():
+    whole = np.array([[0, 0, 70, 50]], np.float32)
+    moved = np.asarray(T.Elastic(alpha=400, sigma=9)(T.Sample(np.zeros((50, 70, 1)), boxes=whole), key=KEY).boxes)[
+        0
+    ]
+    assert (moved >= 0).all()
+    assert (moved <= [70, 50, 70, 50]).all()
+    assert (moved != whole[0]).any(), "the field must do something here"

@@ -88,7 +88,8 @@ WRONG = [
     (lambda: T.Denormalize(0, INFINITE), "Denormalize: std must be finite numbers.", "std=inf"),
     (lambda: T.Cast("float64"), "Cast: dtype must be known.", "dtype='float64'"),
     (lambda: T.ToLayout("NCHW"), "ToLayout: layout must be known.", "layout='NCHW'"),
-    (lambda: T.ToTensor(3), "ToTensor: the arguments must fit ToTensor().", "positional"),
+    (lambda: T.ToTensor(3), "ToTensor: the arguments must fit ToTensor(numerics).", "positional"),
+    (lambda: T.ToTensor(numerics="numpy"), "ToTensor: numerics must be known.", "numerics='numpy'"),
     (lambda: T.ListToBatch(3), "ListToBatch: the arguments must fit ListToBatch().", "positional"),
     (
         lambda: T.Compose([T.HorizontalFlip(), len]),

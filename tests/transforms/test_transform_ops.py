@@ -39,6 +39,7 @@ PAIRS = [
     (T.HorizontalFlip(), geometry.flip, {"direction": "horizontal"}),
     (T.VerticalFlip(), geometry.flip, {"direction": "vertical"}),
     (T.ToTensor(), values.to_tensor, {}),
+    (T.ToTensor(numerics="torch"), values.to_tensor, {"numerics": "torch"}),
     (T.Normalize((1, 2, 3), (4, 5, 6)), values.normalize, {"mean": (1, 2, 3), "std": (4, 5, 6)}),
     (T.Cast("int16"), values.cast, {"dtype": "int16"}),
     (T.ToLayout("CHW"), values.to_layout, {"layout": "CHW"}),
