@@ -108,6 +108,24 @@ CASES = [
         reason="antialiased, where OpenCV reads two by two pixels",
     ),
     Case(T.CropToAspect((256, 256)), lambda p: ImageOps.fit(p, (256, 256), Image.Resampling.BILINEAR)),
+    Case(
+        T.Crop(10, 20, 448, 448),
+        lambda p: p.crop((20, 10, 468, 458)).copy(),
+        lambda a: a[10:458, 20:468].copy(),
+        reason=CALL,
+    ),
+    Case(
+        T.CropResize(10, 20, 448, 448, (224, 224)),
+        lambda p: p.resize((224, 224), Image.Resampling.BILINEAR, box=(20, 10, 468, 458)),
+        lambda a: cv2.resize(a[10:458, 20:468], (224, 224), interpolation=cv2.INTER_AREA),
+        reason="antialiased, where OpenCV has code of its own for images of half the size",
+    ),
+    Case(
+        T.TenCrop(384),
+        None,
+        lambda a: np.stack([b[y : y + 384, x : x + 384] for b in (a, a[:, ::-1]) for y, x in CORNERS_AND_MIDDLE]),
+        reason=SHUFFLE,
+    ),
     Case(T.FiveCrop(384), None, lambda a: np.stack([a[y : y + 384, x : x + 384] for y, x in CORNERS_AND_MIDDLE])),
     Case(
         T.CenterCrop(448),
@@ -177,6 +195,7 @@ CASES = [
         given=np.random.default_rng(0).integers(0, 256, (768, EDGE, 1), np.uint8),
     ),
     Case(T.Grayscale(), lambda p: p.convert("L"), lambda a: cv2.cvtColor(a, cv2.COLOR_RGB2GRAY), reason=CALL),
+    Case(T.ToRGB(), None, lambda a: a.copy(), reason=CALL),
     Case(T.ChannelOrder((2, 1, 0)), None, lambda a: cv2.cvtColor(a, cv2.COLOR_RGB2BGR), reason=SHUFFLE),
     Case(T.Invert(), ImageOps.invert, cv2.bitwise_not, ("InvertImg", {"p": 1.0}), reason=CALL),
     Case(
