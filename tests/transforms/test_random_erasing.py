@@ -51,6 +51,11 @@ def test_rectangles_are_torchvisions_by_distribution(size, scale):
     assert ours["left"].min() == 0 and ends[1].max() == size[1]  # noqa: PT018
 
 
+def test_the_ratio_is_height_by_width():
+    drawn = draw_erasing(KEY, 40, 60, scale=(0.08, 0.08), ratio=(2.0, 2.0))
+    assert (int(drawn["height"]), int(drawn["width"])) == (20, 10)  # 192 pixels: 19.6 x 9.8
+
+
 def test_the_rectangle_is_painted_and_nothing_else():
     for seed in range(5):
         erased, (drawn,) = STEP(PHOTO, key=jax.random.key(seed), return_draws=True)
