@@ -1,0 +1,51 @@
+"""A value that is another one scaled and shifted per channel, which an unpadded layer can do in its weights."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from e2e_jax.lowering.constants import worked_out
+from e2e_jax.types import Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Scaled:
+    """``value``, which is ``base * scale + shift``.
+
+    Args:
+        value: ``(b, …, c)``, as the program computes it.
+        base: ``(b, …, c)``, what it computes it from.
+        scale: ``(c,)`` or scalar constant.
+        shift: ``(c,)`` or scalar constant.
+    """
+
+    value: jax.Array
+    base: jax.Array
+    scale: Array
+    shift: Array
+
+    def times(self, factor: Array, value: jax.Array) -> Scaled:
+        """Multiplied by a constant ``(c,)`` or scalar, which gave ``value``."""
+        scale, shift = (worked_out(jnp.multiply, part, factor) for part in (self.scale, self.shift))
+        return Scaled(value, self.base, scale, shift)
+
+    def plus(self, term: Array, value: jax.Array) -> Scaled:
+        """With a constant ``(c,)`` or scalar added, which gave ``value``."""
+        return Scaled(value, self.base, self.scale, worked_out(jnp.add, self.shift, term))
+
+    def into(self, kernel: Array) -> tuple[Array, Array]:
+        """A kernel ``(…, c, out)`` to use on ``base`` instead, and the ``(out,)`` to add to what that gives."""
+        return worked_out(_scaled_kernel, kernel, self.scale), worked_out(_shift_seen, kernel, self.shift)
+
+
+def _scaled_kernel(kernel: Array, scale: Array) -> jax.Array:
+    each = jnp.broadcast_to(scale, kernel.shape[-2:-1])[:, None]  # (c, 1)
+    return (kernel * each).astype(kernel.dtype)
+
+
+def _shift_seen(kernel: Array, shift: Array) -> jax.Array:
+    each = jnp.broadcast_to(shift, kernel.shape[-2:-1])[:, None]  # (c, 1)
+    return (kernel * each).sum(range(kernel.ndim - 1)).astype(kernel.dtype)  # (out,)
