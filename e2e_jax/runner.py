@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import threading
 import time
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import jax
 import numpy as np
 from jax import export as jax_export
+
+from e2e_jax.processor import compiler_options
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,10 +34,15 @@ class Runner:
 
     def __init__(self, programs: dict[str, jax_export.Exported], params: list[jax.Array]) -> None:
         self.programs = programs
-        self.params = params
+        self._given = params
         self.ledger: list[Compilation] = []
         self._compiling = threading.Lock()
         self._compiled: dict[tuple[str, tuple[tuple[int, ...], ...]], Any] = {}
+
+    @functools.cached_property
+    def params(self) -> list[jax.Array]:
+        """What `dense` and `network` take: what the ``prepare`` program makes of the parameters, or these."""
+        return self._run("prepare", self._given) if "prepare" in self.programs else self._given
 
     def dense(self, images: np.ndarray) -> Any:
         """``(b, h, w, c)`` photos to outputs."""
@@ -57,12 +65,14 @@ class Runner:
         key = (program, shapes)
         with self._compiling:  # threads that need the same program wait for one compilation
             if key not in self._compiled:
-                self._compiled[key] = self._compile(program, shapes[0], arguments)
+                self._compiled[key] = self._compile(program, shapes[0] if shapes else (), arguments)
         return self._compiled[key](*arguments)
 
     def _compile(self, program: str, shape: tuple[int, ...], arguments: tuple[Any, ...]) -> Any:
         start = time.perf_counter()
         shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), arguments)
-        compiled = jax.jit(self.programs[program].call).lower(*shapes).compile()
+        compiled = (
+            jax.jit(self.programs[program].call, compiler_options=compiler_options()).lower(*shapes).compile()
+        )
         self.ledger.append(Compilation(program, shape, time.perf_counter() - start))
         return compiled

@@ -24,6 +24,7 @@ LONGEST_FILE = 350  # lines
 FLOORS = {
     "e2e_jax.errors": 0,
     "e2e_jax.types": 0,
+    "e2e_jax.processor": 0,
     "e2e_jax.labels": 0,
     "e2e_jax.ops": 1,
     "e2e_jax.decoding": 1,

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import datetime
-import importlib.metadata
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 from tqdm.auto import tqdm
 
 from e2e_jax.artifact import archive, params, programs, sample
-from e2e_jax.artifact.manifest import FORMAT, Manifest
-from e2e_jax.decoding import decoding_record
+from e2e_jax.artifact.accuracy import MAX_DIFFERENCE
+from e2e_jax.artifact.describe import INPUT_RANGES, manifest
+from e2e_jax.artifact.options import LoweringOptions, outputs
+from e2e_jax.artifact.traced import Sizes, Traced
 from e2e_jax.errors import ConfigError, known_arguments
 from e2e_jax.model import EndToEnd
 from e2e_jax.transforms.check import one_of, whole
-
-WINDOW = datetime.timedelta(days=180)  # jax.export: six months of backward compatibility
-PACKAGES = ("e2e_jax", "jax", "jaxlib", "flax", "orbax-checkpoint", "numpy", "pillow")
-INPUT_RANGES = {"uint8": (0, 255), "float32": (0.0, 1.0)}
 
 
 @known_arguments
@@ -34,6 +29,10 @@ def export(
     name: str | None = None,
     directory: bool = False,
     progress: bool = True,
+    lower: bool = True,
+    precision: str | Sequence[str] = "float32",
+    max_difference: float = MAX_DIFFERENCE,
+    tune: bool = False,
 ) -> Path:
     """Writes a model with its transforms, parameters, labels and a self-test as one artifact.
 
@@ -45,12 +44,18 @@ def export(
         name: Of the model, shown by ``e2e-jax inspect``; the file's stem if absent.
         directory: Write a folder with the same members rather than one file.
         progress: Show a bar where it takes over a second.
+        lower: Make the network fast on CPU, see `e2e_jax.lower`; ``False`` exports it as it is.
+        precision: ``"float32"``, ``"bfloat16"`` or both, of the factors of matrix products on CPU.
+        max_difference: How far an output may be from the model's on the stored sample: of a probability, or of
+            what the network returns as a part of its largest output.
+        tune: Measure on this machine's CPU how each convolution is best computed, rather than go by rule.
 
     Returns:
         The path.
 
     Raises:
-        ConfigError: The model is no `EndToEnd`, or cannot be traced with symbolic shapes.
+        ConfigError: The model is no `EndToEnd`, or cannot be traced with symbolic shapes; an option is unknown; a
+            precision leads too far off; or ``tune`` on another device than a CPU.
         ArtifactError: The place cannot be written; what stood there before is unchanged.
 
     Source:
@@ -72,15 +77,31 @@ def export(
     whole("export", "channels", channels, least=1)
     if not isinstance(name, str | None):
         raise ConfigError("export: name must be a str.", f"{name=}", "leave it out to use the file's name.")
+    options = LoweringOptions.checked(lower, precision, max_difference, tune)
     target = archive.as_path("export", path)
     with _steps(progress) as step:
-        traced = programs.Traced(model)
-        compiled = step("tracing programs", lambda: programs.serialize(traced, channels=channels, dtype=dtype))
+        traced = Traced(model)
+        sizes = Sizes.symbolic(traced, channels, dtype)
+        measured = step("measuring convolutions", lambda: options.measure(traced, sizes, progress))
+        variants = step("rewriting the network", lambda: options.variants(traced, sizes, measured))
+        photo = sample.picture(*sample.size(traced.whole), channels, dtype)
+        expected = step("running the sample", lambda: outputs(traced.dense, traced, photo))
+        compiled = step("tracing programs", lambda: programs.serialize(traced, sizes, variants))
+        accuracies = step("checking accuracy", lambda: options.accuracies(traced, compiled, photo, expected))
         stored = step("storing parameters", lambda: params.save(traced.leaves))
-        samples = step("running the sample", lambda: _sample_members(traced, channels, dtype))
+        samples = {sample.INPUT: sample.pack({"images": photo}), sample.OUTPUTS: sample.pack(expected)}
         members = {f"programs/{kind}.jax": content for kind, content in compiled.items()} | stored | samples
-        manifest = _manifest(model, traced, members, name or target.stem, channels, dtype)
-        everything = {archive.MANIFEST: manifest.to_json()} | members
+        said = manifest(
+            model,
+            traced,
+            members,
+            name=name or target.stem,
+            channels=channels,
+            dtype=dtype,
+            accuracies=accuracies,
+            measured=measured,
+        )
+        everything = {archive.MANIFEST: said.to_json()} | members
         step("writing", lambda: archive.write(target, everything, directory=directory))
     return target
 
@@ -89,7 +110,7 @@ class _steps:
     """A progress bar over the named steps of an export."""
 
     def __init__(self, shown: bool) -> None:
-        self.bar = tqdm(total=4, disable=not shown, delay=1.0, leave=False, unit="step")
+        self.bar = tqdm(total=7, disable=not shown, delay=1.0, leave=False, unit="step")
 
     def __enter__(self) -> Callable[[str, Callable[[], Any]], Any]:
         return self._run
@@ -102,47 +123,3 @@ class _steps:
 
     def __exit__(self, *_: object) -> None:
         self.bar.close()
-
-
-def _sample_members(traced: programs.Traced, channels: int, dtype: str) -> dict[str, bytes]:
-    """The stored picture and what the model, before any export, makes of it."""
-    photo = sample.picture(*sample.size(traced.whole), channels, dtype)
-    outputs = jax.jit(traced.dense)(list(traced.leaves.values()), photo)
-    return {sample.INPUT: sample.pack({"images": photo}), sample.OUTPUTS: sample.pack(sample.by_name(outputs))}
-
-
-def _manifest(
-    model: EndToEnd, traced: programs.Traced, members: dict[str, bytes], name: str, channels: int, dtype: str
-) -> Manifest:
-    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
-    postprocess = model.postprocess.config if model.postprocess is not None else {}
-    labels = postprocess.pop("labels", [])
-    steps = [step.config for step in traced.whole.steps_flat]
-    return Manifest(
-        format=FORMAT,
-        name=name,
-        created=now.isoformat(),
-        expires=(now + WINDOW).isoformat(),
-        signature=_signature(members, channels, dtype),
-        preprocess=model.preprocess.config,
-        postprocess=postprocess or None,
-        labels=list(labels),
-        numerics={str(i): step["numerics"] for i, step in enumerate(steps) if "numerics" in step},
-        decoding=decoding_record(),
-        programs=_program_records(members),
-        params=params.describe(traced.leaves),
-        samples={"input": sample.INPUT, "outputs": sample.OUTPUTS, "tolerance": sample.TOLERANCE},
-        versions={package: importlib.metadata.version(package) for package in PACKAGES},
-        members={member: archive.digest(content) for member, content in members.items()},
-    )
-
-
-def _signature(members: dict[str, bytes], channels: int, dtype: str) -> dict[str, Any]:
-    photos = {"dtype": dtype, "shape": ["b", "h", "w", channels], "range": list(INPUT_RANGES[dtype])}
-    outputs = programs.outputs(members["programs/dense.jax"])
-    return {"inputs": {"images": photos}, "outputs": outputs}
-
-
-def _program_records(members: dict[str, bytes]) -> dict[str, Any]:
-    kinds = {name.split("/")[1].removesuffix(".jax"): name for name in members if name.startswith("programs/")}
-    return {kind: {"member": name, "platforms": list(programs.PLATFORMS)} for kind, name in kinds.items()}

@@ -11,7 +11,12 @@ from e2e_jax.artifact.archive import MANIFEST, damaged, digest
 from e2e_jax.artifact.schema import MANIFEST_FORM, NESTING, mismatch, nested_within
 from e2e_jax.errors import ArtifactError
 
-FORMAT = 1  # version of the artifact format this release writes; it reads this one and all earlier ones
+FORMAT = 2  # version of the artifact format this release writes; it reads this one and all earlier ones
+
+#: What a manifest of an earlier format says by saying nothing.
+ADDED: dict[int, dict[str, Any]] = {
+    1: {"precisions": {"float32": {"difference": 0.0, "agreement": 1.0}}, "ways": []},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +35,8 @@ class Manifest:
         numerics: Which library's rules each step follows.
         decoding: How files became pixels.
         programs: Program name to member and platforms.
+        precisions: Precision to how far its programs are off on the sample: largest difference and agreement.
+        ways: How convolutions are computed whose way was measured, with the milliseconds of each; empty by rule.
         params: Path, shape and dtype of each parameter, in the order the programs take them.
         samples: Members with an input and the outputs it must give, and the tolerance.
         versions: Of the packages that wrote the artifact.
@@ -47,6 +54,8 @@ class Manifest:
     numerics: dict[str, Any]
     decoding: dict[str, Any]
     programs: dict[str, Any]
+    precisions: dict[str, Any]
+    ways: list[dict[str, Any]]
     params: list[dict[str, Any]]
     samples: dict[str, Any]
     versions: dict[str, str]
@@ -70,6 +79,7 @@ class Manifest:
         if not nested_within(fields):
             raise damaged(path, f"a manifest nested deeper than {NESTING} levels")
         _check_format(path, fields)
+        fields = ADDED.get(fields["format"], {}) | fields
         if wrong := mismatch(fields, MANIFEST_FORM):
             raise damaged(path, wrong)
         manifest = cls(**{name: fields[name] for name in MANIFEST_FORM})

@@ -82,6 +82,13 @@ def name_of(path: tuple[Any, ...]) -> str:
     return jax.tree_util.keystr(path, simple=True, separator="/") or "output"
 
 
+def scale(outputs: dict[str, np.ndarray]) -> float:
+    """What a difference of outputs is a part of: the largest finite one, or 1 where none exceeds it."""
+    floating = [output for output in outputs.values() if np.issubdtype(output.dtype, np.floating)]
+    finite = (np.abs(output[np.isfinite(output)]).max(initial=0) for output in floating)
+    return max([1.0, *map(float, finite)])
+
+
 def difference(expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> float:
     """Largest absolute difference of the floating outputs; infinite where names or shapes differ.
 

@@ -33,6 +33,8 @@ MANIFEST_FORM: dict[str, Any] = {
     "numerics": {str: str},
     "decoding": {str: object},
     "programs": {str: {"member": str, "platforms": [str]}},
+    "precisions": {str: {"difference": Number, "agreement": Number}},
+    "ways": [{"convolution": {str: object}, "way": str, "milliseconds": {str: Number}}],
     "params": [{"path": [str], "shape": [int], "dtype": str}],
     "samples": {"input": str, "outputs": str, "tolerance": Number},
     "versions": {str: str},

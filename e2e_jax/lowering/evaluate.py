@@ -23,14 +23,20 @@ def bind(equation: core.JaxprEqn, arrays: Sequence[Any]) -> list[Any]:
 
 def literal(variable: core.Literal) -> np.ndarray:
     """Its value, in its own dtype."""
-    return np.asarray(variable.val, variable.aval.dtype)
+    aval: Any = variable.aval
+    return np.asarray(variable.val, aval.dtype)
+
+
+def shape_of(variable: Any) -> tuple[Any, ...]:
+    """Extents of a variable or literal; some may be symbolic."""
+    return tuple(variable.aval.shape)
 
 
 def width(jaxpr: core.Jaxpr) -> Any:
     """A context in which 64-bit equations stay so, where there are any."""
-    variables = [v for equation in jaxpr.eqns for v in (*equation.invars, *equation.outvars)]
+    values: list[Any] = [v.aval for equation in jaxpr.eqns for v in (*equation.invars, *equation.outvars)]
     inner = [each for equation in jaxpr.eqns for each in core.jaxprs_in_params(equation.params)]
-    wide = any(getattr(v.aval, "dtype", None) is not None and _is_wide(v.aval.dtype) for v in variables)
+    wide = any(_is_wide(getattr(aval, "dtype", None)) for aval in values)
     if wide or any(not isinstance(width(each), contextlib.nullcontext) for each in inner):
         return jax.enable_x64(True)
     return contextlib.nullcontext()

@@ -14,7 +14,7 @@ from e2e_jax.lowering import pooling
 from e2e_jax.lowering.choose import Choices
 from e2e_jax.lowering.constants import Constant, worked_out
 from e2e_jax.lowering.convolution import described
-from e2e_jax.lowering.evaluate import bind, literal
+from e2e_jax.lowering.evaluate import bind, literal, shape_of
 from e2e_jax.lowering.layers import Waiting, convolution_layer, dense_layer
 from e2e_jax.lowering.scaled import Scaled
 
@@ -77,7 +77,7 @@ class Interpreter:
         unpadded = not any(before or after for before, after in convolution.padding)
         if isinstance(x, Scaled) and unpadded and convolution.groups == 1:
             weights, shift = x.into(kernel.value)
-            layer = convolution_layer(x.base, convolution, self.choices, constant=True)
+            layer = convolution_layer(x.source, convolution, self.choices, constant=True)
             return Waiting(layer, weights, shift=shift)
         return Waiting(convolution_layer(array, convolution, self.choices, constant=True), kernel.value)
 
@@ -92,7 +92,7 @@ class Interpreter:
             return None
         if isinstance(x, Scaled):
             weights, shift = x.into(kernel.value)
-            return Waiting(dense_layer(x.base, dimensions, self.choices), weights, shift=shift)
+            return Waiting(dense_layer(x.source, dimensions, self.choices), weights, shift=shift)
         return Waiting(dense_layer(array, dimensions, self.choices), kernel.value)
 
     def _pool(self, equation: core.JaxprEqn, read: list[Any]) -> Any:
@@ -192,7 +192,7 @@ def _called(function: Callable[..., Any], *arguments: Any) -> Any:
 
 def _shrinks(equation: core.JaxprEqn) -> bool:
     """Whether the results are no larger than what they are made from: nothing small is stored large."""
-    sizes = [[v.aval.shape for v in variables] for variables in (equation.outvars, equation.invars)]
+    sizes = [[shape_of(v) for v in variables] for variables in (equation.outvars, equation.invars)]
     if not all(isinstance(n, int) for shapes in sizes for shape in shapes for n in shape):
         return False
     made, given = (sum(int(np.prod(shape)) for shape in shapes) for shapes in sizes)

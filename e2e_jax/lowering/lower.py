@@ -16,6 +16,7 @@ from e2e_jax.lowering.convolution import Convolution
 from e2e_jax.lowering.evaluate import width
 from e2e_jax.lowering.interpret import Interpreter, plain
 from e2e_jax.lowering.product import PRECISIONS
+from e2e_jax.lowering.stages import Stages, staged
 from e2e_jax.transforms.check import one_of
 
 
@@ -87,6 +88,41 @@ def traced(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[cor
         fix = "see the error above for the operation; what jax.jit takes, lower takes."
         received = f"{name}: {type(error).__name__}: {str(error)[:300]}"
         raise ConfigError("lower: the function must be traceable.", received, fix) from error
+
+
+def in_stages(
+    function: Callable[..., Any], parameters: Sequence[Any], *inputs: Any, choices: Choices
+) -> tuple[Stages, Any]:
+    """A function of a list of parameters and further arrays, made faster, as two stages.
+
+    Args:
+        function: Called as ``function(parameters, *inputs)``.
+        parameters: Arrays, or their shapes and dtypes.
+        inputs: Likewise; extents may be symbolic.
+        choices: The way for each convolution.
+
+    Returns:
+        The stages, whose second one returns a list of leaves; and the tree that those are the leaves of.
+
+    Raises:
+        Exception: Whatever the function raises when it is traced.
+
+    Example:
+        >>> import numpy as np
+        >>> params, x = [np.ones((3, 2), np.float32), np.float32(2)], np.ones((1, 3), np.float32)
+        >>> dense = lambda params, x: (x @ params[0]) * params[1]
+        >>> (prepare, run), _ = in_stages(dense, params, x, choices=Choices())
+        >>> [p.shape for p in prepare(params)], run(prepare(params), [x])[0].tolist()
+        ([(3, 2)], [[6.0, 6.0]])
+    """
+    closed, shape = jax.make_jaxpr(function, return_shape=True)(list(parameters), *inputs)
+    count = len(parameters)
+
+    def better(*arguments: Any) -> list[jax.Array]:
+        return rewritten(closed, arguments, [n < count for n in range(len(arguments))], choices)
+
+    program = jax.make_jaxpr(better)(*parameters, *inputs)
+    return staged(program, count), jax.tree.structure(shape)
 
 
 def rewritten(

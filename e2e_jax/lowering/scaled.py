@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -17,9 +18,9 @@ class Scaled:
 
     Args:
         value: ``(b, …, c)``, as the program computes it.
-        base: ``(b, …, c)``, what it computes it from.
-        scale: ``(c,)`` or scalar constant.
-        shift: ``(c,)`` or scalar constant.
+        base: ``(b, …, c)``, what it computes it from; of any dtype.
+        scale: ``(c,)`` or scalar constant, float32.
+        shift: ``(c,)`` or scalar constant, float32.
     """
 
     value: jax.Array
@@ -29,16 +30,26 @@ class Scaled:
 
     def times(self, factor: Array, value: jax.Array) -> Scaled:
         """Multiplied by a constant ``(c,)`` or scalar, which gave ``value``."""
-        scale, shift = (worked_out(jnp.multiply, part, factor) for part in (self.scale, self.shift))
+        scale, shift = (worked_out(_narrow(jnp.multiply), part, factor) for part in (self.scale, self.shift))
         return Scaled(value, self.base, scale, shift)
 
     def plus(self, term: Array, value: jax.Array) -> Scaled:
         """With a constant ``(c,)`` or scalar added, which gave ``value``."""
-        return Scaled(value, self.base, self.scale, worked_out(jnp.add, self.shift, term))
+        return Scaled(value, self.base, self.scale, worked_out(_narrow(jnp.add), self.shift, term))
+
+    @property
+    def source(self) -> jax.Array:
+        """``base`` in the dtype of ``value``."""
+        return self.base.astype(self.value.dtype)
 
     def into(self, kernel: Array) -> tuple[Array, Array]:
-        """A kernel ``(…, c, out)`` to use on ``base`` instead, and the ``(out,)`` to add to what that gives."""
+        """A kernel ``(…, c, out)`` to use on `source` instead, and the ``(out,)`` to add to what that gives."""
         return worked_out(_scaled_kernel, kernel, self.scale), worked_out(_shift_seen, kernel, self.shift)
+
+
+def _narrow(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    """The same in float32, whatever the width in which the program works."""
+    return lambda *arrays: function(*(jnp.asarray(array).astype(jnp.float32) for array in arrays))
 
 
 def _scaled_kernel(kernel: Array, scale: Array) -> jax.Array:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from jax.extend import core
 
-from e2e_jax.lowering.evaluate import bind, literal, width
+from e2e_jax.lowering.evaluate import bind, literal, shape_of, width
 from e2e_jax.types import Array
 
 REPEATS = "broadcast_in_dim"  # what only repeats a parameter is not worth storing
@@ -74,10 +74,10 @@ def _early(jaxpr: core.Jaxpr, given: Sequence[Any]) -> set[Any]:
 
 def _repeats(equation: core.JaxprEqn) -> bool:
     """Whether it makes something large of something small, or of a size not known yet."""
-    made = [n for v in equation.outvars for n in v.aval.shape]
+    made = [n for v in equation.outvars for n in shape_of(v)]
     if not all(isinstance(n, int) for n in made):
         return True
-    given = sum(math.prod(v.aval.shape) for v in equation.invars)
+    given = sum(math.prod(shape_of(v)) for v in equation.invars)
     return equation.primitive.name == REPEATS and math.prod(made) > given
 
 

@@ -1,0 +1,76 @@
+"""What an artifact says about itself, gathered while it is made."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import importlib.metadata
+from collections.abc import Mapping
+from typing import Any
+
+from e2e_jax.artifact import archive, params, programs, sample
+from e2e_jax.artifact.accuracy import Accuracy
+from e2e_jax.artifact.manifest import FORMAT, Manifest
+from e2e_jax.artifact.traced import Traced
+from e2e_jax.decoding import decoding_record
+from e2e_jax.lowering.convolution import Convolution
+from e2e_jax.lowering.tune import Measured
+from e2e_jax.model import EndToEnd
+
+WINDOW = datetime.timedelta(days=180)  # jax.export: six months of backward compatibility
+PACKAGES = ("e2e_jax", "jax", "jaxlib", "flax", "orbax-checkpoint", "numpy", "pillow")
+INPUT_RANGES = {"uint8": (0, 255), "float32": (0.0, 1.0)}
+
+
+def manifest(
+    model: EndToEnd,
+    traced: Traced,
+    members: dict[str, bytes],
+    *,
+    name: str,
+    channels: int,
+    dtype: str,
+    accuracies: Mapping[str, Accuracy],
+    measured: Mapping[Convolution, Measured],
+) -> Manifest:
+    """Of an artifact with these members."""
+    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    postprocess = model.postprocess.config if model.postprocess is not None else {}
+    labels = postprocess.pop("labels", [])
+    steps = [step.config for step in traced.whole.steps_flat]
+    return Manifest(
+        format=FORMAT,
+        name=name,
+        created=now.isoformat(),
+        expires=(now + WINDOW).isoformat(),
+        signature=_signature(members, channels, dtype),
+        preprocess=model.preprocess.config,
+        postprocess=postprocess or None,
+        labels=list(labels),
+        numerics={str(i): step["numerics"] for i, step in enumerate(steps) if "numerics" in step},
+        decoding=decoding_record(),
+        programs=_program_records(members),
+        precisions={precision: found._asdict() for precision, found in accuracies.items()},
+        ways=[_way_record(convolution, found) for convolution, found in measured.items()],
+        params=params.describe(traced.leaves),
+        samples={"input": sample.INPUT, "outputs": sample.OUTPUTS, "tolerance": sample.TOLERANCE},
+        versions={package: importlib.metadata.version(package) for package in PACKAGES},
+        members={member: archive.digest(content) for member, content in members.items()},
+    )
+
+
+def _signature(members: dict[str, bytes], channels: int, dtype: str) -> dict[str, Any]:
+    photos = {"dtype": dtype, "shape": ["b", "h", "w", channels], "range": list(INPUT_RANGES[dtype])}
+    dense = next(name for name in members if name.startswith("programs/dense"))
+    outputs = programs.outputs(members[dense])
+    return {"inputs": {"images": photos}, "outputs": outputs}
+
+
+def _program_records(members: dict[str, bytes]) -> dict[str, Any]:
+    kinds = {name.split("/")[1].removesuffix(".jax"): name for name in members if name.startswith("programs/")}
+    return {kind: {"member": name, "platforms": list(programs.PLATFORMS)} for kind, name in kinds.items()}
+
+
+def _way_record(convolution: Convolution, found: Measured) -> dict[str, Any]:
+    milliseconds = {way: round(1e3 * seconds, 4) for way, seconds in found.seconds.items()}
+    return {"convolution": dataclasses.asdict(convolution), "way": found.way, "milliseconds": milliseconds}

@@ -1,0 +1,152 @@
+"""A model taken apart for export: parameters by path, and functions of them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from flax.errors import TraceContextError
+
+from e2e_jax.artifact.params import Path_, named_leaves
+from e2e_jax.errors import ConfigError, E2EError
+from e2e_jax.model import EndToEnd, split_at_geometry
+from e2e_jax.types import Array, PaddedImages
+
+PROBE = 1 << 15  # pixels; any image larger than every crop shows what sizes the geometry leaves
+
+#: Of the inverse program: sizes, boxes and key points of one photo.
+INVERSE_INPUTS = (((2,), np.int32), ((1, 4), np.float32), ((1, 2), np.float32))
+
+
+class Traced:
+    """A model taken apart for export: parameters by path, and functions of them.
+
+    Args:
+        model: Is not changed; copies of its network and transforms are put into evaluation mode.
+    """
+
+    def __init__(self, model: EndToEnd) -> None:
+        network = nnx.clone(model.network)
+        network.eval()
+        split: Any = nnx.split(network, nnx.RngState, ...)
+        self.graph, self.randomness, self.state = split
+        self.leaves: dict[Path_, jax.Array] = named_leaves(self.state)
+        self.postprocess = model.postprocess
+        self.whole = nnx.clone(model.preprocess)
+        self.whole.eval()
+        self.head, self.tail = split_at_geometry(self.whole)
+
+    @property
+    def shapes(self) -> list[jax.ShapeDtypeStruct]:
+        """Of the parameters."""
+        return [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in self.leaves.values()]
+
+    def dense(self, params: list[Array], images: Array) -> Any:
+        """``(b, h, w, c)`` photos to outputs."""
+        return self._model(self.whole, params)(images)
+
+    def ragged(self, pixels: Array, sizes: Array) -> Array:
+        """Padded photos to ``(b, oh, ow, c)`` of one size."""
+        return self.head(PaddedImages(pixels, sizes))
+
+    def network(self, params: list[Array], x: Array) -> Any:
+        """What ``ragged`` returns to outputs."""
+        return self._model(self.tail, params)(x)
+
+    def inverse(self, sizes: Array, boxes: Array, keypoints: Array) -> dict[str, jax.Array]:
+        """Boxes ``(b, n, 4)`` and key points ``(b, m, 2)`` of network inputs, in photos of ``sizes`` (b, 2)."""
+
+        def one(size: Array, boxes: Array, keypoints: Array) -> dict[str, jax.Array]:
+            extents = (size[0], size[1])
+            parts = {"boxes": boxes, "keypoints": keypoints}
+            return {name: self.whole.inverse(part, size=extents) for name, part in parts.items()}
+
+        return jax.vmap(one)(sizes, boxes, keypoints)
+
+    def has_inverse(self) -> bool:
+        """Whether every step has a way back."""
+        shapes = [jax.ShapeDtypeStruct((1, *rest), dtype) for rest, dtype in INVERSE_INPUTS]
+        try:
+            jax.eval_shape(self.inverse, *shapes)
+        except ConfigError:
+            return False
+        return True
+
+    def _model(self, preprocess: Any, params: list[Array]) -> EndToEnd:
+        flat = zip(nnx.to_flat_state(self.state), params, strict=True)
+        state = nnx.from_flat_state([(path, _with_value(leaf, value)) for (path, leaf), value in flat])
+        network = nnx.merge(self.graph, self.randomness, state)
+        return EndToEnd(preprocess, network, self.postprocess)
+
+    def ragged_result(self, channels: int, dtype: str) -> jax.ShapeDtypeStruct | None:
+        """Shape (1, oh, ow, c) and dtype of what `ragged` returns, or ``None`` where sizes stay different."""
+        pixels = jax.ShapeDtypeStruct((1, PROBE, PROBE, channels), jnp.dtype(dtype))
+        try:
+            shaped = jax.eval_shape(self.ragged, pixels, jax.ShapeDtypeStruct((1, 2), jnp.int32))
+        except ConfigError:
+            return None
+        return None if isinstance(shaped, PaddedImages) else shaped
+
+
+def _with_value(leaf: Any, value: Array) -> Any:
+    """A variable with another value; modules may also hold bare arrays."""
+    return leaf.replace(value) if isinstance(leaf, nnx.Variable) else value
+
+
+@contextlib.contextmanager
+def traceable(name: str) -> Iterator[None]:
+    """Turns what a model's own code raises while a program is traced into an error that says which and what to do.
+
+    Raises:
+        ConfigError: The program cannot be traced with symbolic shapes, or changes the state of the network.
+    """
+    try:
+        yield
+    except E2EError:
+        raise
+    except TraceContextError as error:
+        fix = "draw no random numbers in evaluation mode: an exported program would draw the same ones every time."
+        raise ConfigError("export: the network must not change its state.", str(error)[:300], fix) from error
+    except Exception as error:  # the network's own code may raise anything when it is given symbolic shapes
+        fix = "use shapes that depend only on the input's; see the error above for the operation."
+        received = f"{type(error).__name__}: {str(error)[:300]}"
+        raise ConfigError(f"export: the {name} program must be traceable.", received, fix) from error
+
+
+class Sizes(NamedTuple):
+    """What the programs take, with symbols for what may vary.
+
+    Args:
+        batch: How many photos.
+        photos: ``(b, h, w, c)``.
+        moved: ``(b, oh, ow, c)``, what the geometry leaves; ``None`` where sizes stay different.
+        inverse: Sizes ``(b, 2)``, boxes ``(b, n, 4)`` and key points ``(b, m, 2)``.
+    """
+
+    batch: Any
+    photos: jax.ShapeDtypeStruct
+    moved: jax.ShapeDtypeStruct | None
+    inverse: tuple[jax.ShapeDtypeStruct, ...]
+
+    @classmethod
+    def symbolic(cls, traced: Traced, channels: int, dtype: str) -> Sizes:
+        """Of a model for photos with these channels and this dtype."""
+        b, h, w, n, m = jax.export.symbolic_shape("b, h, w, n, m")
+        moved = traced.ragged_result(channels, dtype)
+        taken = zip(((2,), (n, 4), (m, 2)), (kind for _, kind in INVERSE_INPUTS), strict=True)
+        return cls(
+            batch=b,
+            photos=jax.ShapeDtypeStruct((b, h, w, channels), jnp.dtype(dtype)),
+            moved=None if moved is None else jax.ShapeDtypeStruct((b, *moved.shape[1:]), moved.dtype),
+            inverse=tuple(jax.ShapeDtypeStruct((b, *shape), kind) for shape, kind in taken),
+        )
+
+    @property
+    def network(self) -> jax.ShapeDtypeStruct:
+        """What the network's part of the programs starts from: all of them where the sizes stay different."""
+        return self.photos if self.moved is None else self.moved
