@@ -1,5 +1,6 @@
 """The torch file reader: right numbers from good files, one error and no side effect from every other file."""
 
+import pickle
 import sys
 from pathlib import Path
 
@@ -126,6 +127,7 @@ def test_every_truncation_is_refused(refused):
         ("a name of type int", legacy(STATE + literal(3) + tensor() + b"s")),
         ("no storage", legacy(STATE + entry("x", tensor().replace(literal("storage"), literal("module"))))),
         ("1 bytes after", GOOD + b"\0"),
+        ("no list", GOOD.replace(pickle.dumps(["a", "b"], 2), pickle.dumps({"a": 0, "b": 1}, 2))),
         ("zipped", b"PK\x03\x04" + bytes(99)),
         ("'b'", legacy(STATE + entry("x", tensor()), order=("b",))),
     ],

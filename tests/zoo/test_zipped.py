@@ -62,7 +62,7 @@ def test_code_in_the_pickle_is_refused_and_not_run(refused, tmp_path, name):
 
 
 def test_foreign_instruction_is_refused(refused):
-    assert "NEWOBJ" in refused(zip_state(b"ccollections\nOrderedDict\n)\x81", NUMBERS))
+    assert "pickle instruction NEWOBJ" in refused(zip_state(b"ccollections\nOrderedDict\n)\x81", NUMBERS))
 
 
 @pytest.mark.parametrize("elements", [5, 7, -1, 2**40])
@@ -106,9 +106,12 @@ def test_other_zips_are_refused_with_their_reason(refused, reason, data):
 def test_sizes_in_the_directory_are_not_believed(refused):
     larger = patched(GOOD_ZIP, "archive/data/a", place=24, value=struct.pack("<I", 2**30))
     assert "compressed member archive/data/a" in refused(larger)
+    compressed = patched(GOOD_ZIP, "archive/data/a", place=10, value=struct.pack("<H", zipfile.ZIP_LZMA))
+    assert "compressed member archive/data/a" in refused(compressed)
     both = patched(GOOD_ZIP, "archive/data/a", place=20, value=struct.pack("<II", 2**30, 2**30))
     assert "overlap" in refused(both)
     assert "encrypted" in refused(patched(GOOD_ZIP, "archive/data/a", place=8, value=b"\1"))
+    assert "zip file version 9.9" in refused(patched(GOOD_ZIP, "archive/data/a", place=6, value=b"\x63"))
 
 
 def test_two_members_of_one_name_are_refused(refused):
