@@ -62,10 +62,19 @@ def test_given_weights_go_before_pretrained_ones(states):
     assert zoo.resnet18(pretrained=True, weights=states["resnet18"]).classifier.kernel.shape == (512, 1000)
 
 
+def aligned(array: np.ndarray) -> np.ndarray:
+    """A float32 copy at a multiple of 64 bytes, which JAX would share rather than copy."""
+    memory = np.zeros(array.nbytes + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    copy = memory[start : start + array.nbytes].view(np.float32)
+    copy[:] = array
+    return copy
+
+
 def test_arrays_are_copied_and_become_float32(states):
     state = {key: array.astype(np.float64) for key, array in states["resnet18"].items()}
     state["bn1.weight"] = jnp.asarray(state["bn1.weight"], jnp.bfloat16)
-    state["fc.bias"] = own = np.array(states["resnet18"]["fc.bias"])
+    state["fc.bias"] = own = aligned(states["resnet18"]["fc.bias"])
     model = zoo.resnet18(weights=state)
     own[:] = np.nan
     np.testing.assert_array_equal(model.classifier.bias[...], states["resnet18"]["fc.bias"])
