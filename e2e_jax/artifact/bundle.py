@@ -13,7 +13,7 @@ from jax import export as jax_export
 
 from e2e_jax.artifact import archive, params, programs, sample
 from e2e_jax.artifact.manifest import Manifest
-from e2e_jax.errors import ArtifactError, ConfigError, E2EError
+from e2e_jax.errors import ArtifactError, ConfigError
 from e2e_jax.lowering.product import PRECISIONS
 from e2e_jax.processor import fastest_precision
 from e2e_jax.transforms.base import Transform
@@ -60,9 +60,10 @@ def read_bundle(path: str | os.PathLike[str], precision: str | None = None) -> B
     """
     file = archive.as_path("load", path)
     manifest, members = _read(file)
+    chosen = _chosen(file, manifest, precision)
     try:
-        return _assemble(file, manifest, members, _chosen(file, manifest, precision))
-    except E2EError:
+        return _assemble(file, manifest, members, chosen)
+    except ArtifactError:
         raise
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise archive.damaged(file, f"a manifest that contradicts itself ({error})") from error
@@ -84,12 +85,15 @@ def _read(file: Path) -> tuple[Manifest, dict[str, bytes]]:
 
 def _chosen(path: Path, manifest: Manifest, precision: str | None) -> str:
     stored = [known for known in PRECISIONS if known in manifest.precisions]
-    if precision is None and stored:
+    if not stored:
+        raise archive.damaged(
+            path, f"no precision that this release knows: {', '.join(manifest.precisions) or 'none'}"
+        )
+    wanted = fastest_precision() if precision == "fastest" else precision
+    if precision in (None, "fastest") and wanted not in stored:
         return stored[0]
-    if precision == "fastest" and stored:
-        return fastest_precision() if fastest_precision() in stored else stored[0]
-    if precision in stored:
-        return precision
+    if wanted in stored:
+        return wanted
     fix = f"one of {', '.join([*stored, 'fastest'])}, or export with precision={PRECISIONS!r}."
     raise ConfigError("load: the precision must be one that is stored.", f"{precision!r} of {path}", fix)
 
