@@ -17,6 +17,7 @@ import platform
 import stat
 import sys
 import tempfile
+import threading
 import zlib
 from pathlib import Path
 
@@ -33,6 +34,8 @@ COMPRESSION = 1  # zlib level; higher ones take longer than they save
 DIGEST = hashlib.sha256().digest_size  # bytes at the start of an entry
 
 logger = logging.getLogger("e2e_jax")
+_said: set[str] = set()
+_saying = threading.Lock()
 
 
 class Cache:
@@ -165,9 +168,12 @@ def _is_safe(status: os.stat_result) -> bool:
     return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-@functools.cache
 def _say_once(received: str) -> None:
     """A log line, not `warnings.warn`: where warnings are errors, a prediction would fail for want of a cache."""
+    with _saying:
+        if received in _said:
+            return
+        _said.add(received)
     logger.warning(
         "e2e_jax: the cache folder must be writable, and by you alone; programs are compiled in every process.\n"
         "  Received: %s\n"
