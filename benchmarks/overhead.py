@@ -56,7 +56,7 @@ def measure(name: str, path: str | Path) -> None:
         ),
     }
     for kind, (predict, program) in pairs.items():
-        timings = interleave({"predict": predict, "program": program}, repeats=REPEATS, warmup=10)
+        timings = interleave({"predict": predict, "program": program}, repeats=REPEATS, warmup=10, progress=False)
         figures = ", ".join(f"{timing.name} {timing.median:.2f} ms" for timing in timings)
         print(f"{name}, {kind}: {figures}, added {added(*timings):.2f} ms (goal: at most {GOAL})")
 

@@ -33,8 +33,8 @@ def load(path: str | os.PathLike[str]) -> Predictor:
     """Opens an artifact; none of the classes it was made with is imported.
 
     Programs are compiled when they are first needed, and kept for later processes in the user's cache folder, by
-    kind of processor. The environment variable ``E2E_JAX_CACHE`` names another folder, or is ``off``; where JAX has a
-    compilation cache of its own (``jax_compilation_cache_dir``), that one is used.
+    kind of processor. The environment variable ``E2E_JAX_CACHE`` names another folder, or is ``off``; where JAX has
+    a compilation cache of its own (``jax_compilation_cache_dir``), that one is used.
 
     Args:
         path: A file written by `export`, or a folder with its members.
