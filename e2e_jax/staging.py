@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 
 import numpy as np
@@ -10,6 +11,7 @@ from e2e_jax.ops.batch import slot
 from e2e_jax.types import PaddedImages
 
 LARGEST_KEPT = 1 << 24  # bytes per thread; a photo of 2048 x 2048 is processed far longer than pages are fetched
+ALIGNMENT = 64  # bytes; XLA on a CPU reads such memory in place and copies any other
 
 
 class Staging(threading.local):
@@ -42,7 +44,14 @@ class Staging(threading.local):
     def _room(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         if self.pixels.shape == shape and self.pixels.dtype == dtype:
             return self.pixels
-        room = np.zeros(shape, dtype)
+        room = _aligned(shape, dtype)
         self.filled = (0, 0)
         self.pixels = room if room.nbytes <= LARGEST_KEPT else self.pixels[:0]
         return room
+
+
+def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    size = math.prod(shape) * dtype.itemsize
+    room = np.zeros(size + ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    return room[start : start + size].view(dtype).reshape(shape)  # (1, H, W, c)

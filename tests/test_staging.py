@@ -52,3 +52,8 @@ def test_threads_have_slots_of_their_own():
 def test_a_photo_that_fills_its_slot_is_not_copied():
     image = photo(64, 64)
     assert np.shares_memory(Staging().lay(image).pixels, image)
+
+
+@pytest.mark.parametrize("edge", [30, 40, 70, 130, 260, 520])
+def test_memory_is_laid_out_so_that_xla_need_not_copy_it(edge):
+    assert Staging().lay(photo(edge, edge)).pixels.ctypes.data % 64 == 0
