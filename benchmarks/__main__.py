@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import augment, fused, resize, sizes, start, transforms
+from benchmarks import augment, fused, overhead, resize, sizes, start, transforms
 
 MEASUREMENTS = {
     "resize": resize.main,
@@ -13,6 +13,7 @@ MEASUREMENTS = {
     "augment": augment.main,
     "start": start.main,
     "sizes": sizes.main,
+    "overhead": overhead.main,
 }
 
 

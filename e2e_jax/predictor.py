@@ -19,6 +19,8 @@ from e2e_jax.errors import ArtifactError, ConfigError, ImageError, known_argumen
 from e2e_jax.intake import Intake
 from e2e_jax.ops.batch import bucket, list_to_batch
 from e2e_jax.runner import Compilation, Runner
+from e2e_jax.staging import Staging
+from e2e_jax.types import Array, PaddedImages
 
 LARGEST_BATCH = 32  # images per run of the network; longer lists are cut
 DECODERS = min(os.cpu_count() or 1, 8)  # threads; decoders release the interpreter lock
@@ -29,6 +31,10 @@ type OnError = Literal["raise", "skip"]
 @known_arguments
 def load(path: str | os.PathLike[str], *, precision: str | None = None) -> Predictor:
     """Opens an artifact; none of the classes it was made with is imported.
+
+    Programs are compiled when they are first needed, and kept for later processes in the user's cache folder, by
+    kind of processor. The environment variable ``E2E_JAX_CACHE`` names another folder, or is ``off``; where JAX has
+    a compilation cache of its own (``jax_compilation_cache_dir``), that one is used.
 
     Args:
         path: A file written by `export`, or a folder with its members.
@@ -65,6 +71,7 @@ class Predictor:
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._runner = Runner(bundle.programs, list(bundle.params.values()))
+        self._staging = Staging()
         self._intake = Intake(bundle.manifest.signature["inputs"]["images"], bundle.preprocess)
 
     @property
@@ -208,12 +215,17 @@ class Predictor:
             return []
         if "ragged" not in self._bundle.programs:
             return [self._predict_batch(image[None])[0] for image in images]
+        self._runner.expect_network(bucket(len(images), smallest=1))
         return self._results(self._runner.network(_filled(self._fit(images))), len(images))
 
-    def _fit(self, images: list[np.ndarray]) -> np.ndarray:
+    def _fit(self, images: list[np.ndarray]) -> Array:
         """Each image through the geometry, in the bucket of its own size."""
-        padded = [list_to_batch([image]) for image in images]
-        return np.concatenate([self._runner.ragged(one.pixels, one.sizes) for one in padded])
+        if len(images) == 1:
+            return self._moved(self._staging.lay(images[0]))
+        return np.concatenate([self._moved(list_to_batch([image])) for image in images])  # (b, oh, ow, c)
+
+    def _moved(self, photo: PaddedImages) -> Array:
+        return self._runner.ragged(photo.pixels, photo.sizes)
 
     def _predict_batch(self, images: np.ndarray) -> list[Any]:
         parts = [images[at : at + LARGEST_BATCH] for at in range(0, len(images), LARGEST_BATCH)]
@@ -227,7 +239,7 @@ class Predictor:
         return [jax.tree.map(lambda leaf, at=at: leaf[at], rows) for at in range(wanted)]
 
 
-def _filled(batch: np.ndarray) -> np.ndarray:
+def _filled(batch: Array) -> Array:
     """A batch filled with zeros up to a power of two, so that few batch sizes are compiled."""
     missing = bucket(len(batch), smallest=1) - len(batch)
     return np.pad(batch, ((0, missing), *((0, 0),) * (batch.ndim - 1))) if missing else batch

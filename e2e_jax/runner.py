@@ -6,22 +6,31 @@ import dataclasses
 import functools
 import threading
 import time
+from concurrent.futures import Future
 from typing import Any
 
 import jax
 import numpy as np
 from jax import export as jax_export
 
-from e2e_jax.processor import compiler_options
+from e2e_jax.compiled import Call, compiled
 
 
 @dataclasses.dataclass(frozen=True)
 class Compilation:
-    """One line of the compile ledger: which program, for which input shape, in how many seconds."""
+    """One line of the compile ledger.
+
+    Args:
+        program: Its name.
+        shape: Of the input it is for.
+        seconds: Until it was ready.
+        cached: Whether it came from the cache, compiled by an earlier process.
+    """
 
     program: str
     shape: tuple[int, ...]
     seconds: float
+    cached: bool = False
 
 
 class Runner:
@@ -35,9 +44,10 @@ class Runner:
     def __init__(self, programs: dict[str, jax_export.Exported], params: list[jax.Array]) -> None:
         self.programs = programs
         self._given = params
+        self.device = jax.devices()[0]
         self.ledger: list[Compilation] = []
-        self._compiling = threading.Lock()
-        self._compiled: dict[tuple[str, tuple[tuple[int, ...], ...]], Any] = {}
+        self._claiming = threading.Lock()
+        self._calls: dict[tuple[str, tuple[tuple[int, ...], ...]], Future[Call]] = {}
 
     @functools.cached_property
     def params(self) -> list[jax.Array]:
@@ -48,31 +58,47 @@ class Runner:
         """``(b, h, w, c)`` photos to outputs."""
         return self._run("dense", self.params, images)
 
-    def ragged(self, pixels: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-        """Padded photos to network inputs of one size, on the host."""
-        return np.asarray(self._run("ragged", pixels, sizes))
+    def ragged(self, pixels: np.ndarray, sizes: np.ndarray) -> jax.Array:
+        """Padded photos to network inputs of one size."""
+        return self._run("ragged", pixels, sizes)
 
-    def network(self, x: np.ndarray) -> Any:
+    def network(self, x: np.ndarray | jax.Array) -> Any:
         """Network inputs to outputs."""
         return self._run("network", self.params, x)
+
+    def expect_network(self, count: int) -> None:
+        """Has the network made ready for a batch on another core, while this thread is at the geometry."""
+        kind = self.programs["network"].in_avals[-1]
+        x = jax.ShapeDtypeStruct((count, *kind.shape[1:]), kind.dtype)  # (b, oh, ow, c)
+        if ("network", (x.shape,)) not in self._calls:
+            threading.Thread(target=self._ready, args=("network", self.params, x)).start()
 
     def inverse(self, sizes: np.ndarray, boxes: np.ndarray, keypoints: np.ndarray) -> dict[str, np.ndarray]:
         """Boxes ``(b, n, 4)`` and key points ``(b, m, 2)`` of network inputs, in photos of ``sizes`` (b, 2)."""
         return {k: np.asarray(v) for k, v in self._run("inverse", sizes, boxes, keypoints).items()}
 
     def _run(self, program: str, *arguments: Any) -> Any:
-        shapes = tuple(a.shape for a in arguments if not isinstance(a, list))
-        key = (program, shapes)
-        with self._compiling:  # threads that need the same program wait for one compilation
-            if key not in self._compiled:
-                self._compiled[key] = self._compile(program, shapes[0] if shapes else (), arguments)
-        return self._compiled[key](*arguments)
+        return self._ready(program, *arguments).result()(*arguments)
 
-    def _compile(self, program: str, shape: tuple[int, ...], arguments: tuple[Any, ...]) -> Any:
+    def _ready(self, program: str, *arguments: Any) -> Future[Call]:
+        """The program for these shapes; threads that need the same one wait for one compilation."""
+        shapes = tuple([a.shape for a in arguments if not isinstance(a, list)])
+        key = (program, shapes)
+        if (known := self._calls.get(key)) is not None:
+            return known
+        with self._claiming:
+            if (known := self._calls.get(key)) is not None:
+                return known
+            call = self._calls[key] = Future()
+        try:
+            call.set_result(self._compile(program, shapes[0] if shapes else (), arguments))
+        except BaseException as error:
+            del self._calls[key]  # the next one tries again
+            call.set_exception(error)
+        return call
+
+    def _compile(self, program: str, shape: tuple[int, ...], arguments: tuple[Any, ...]) -> Call:
         start = time.perf_counter()
-        shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), arguments)
-        compiled = (
-            jax.jit(self.programs[program].call, compiler_options=compiler_options()).lower(*shapes).compile()
-        )
-        self.ledger.append(Compilation(program, shape, time.perf_counter() - start))
-        return compiled
+        call, cached = compiled(self.programs[program], arguments, self.device)
+        self.ledger.append(Compilation(program, shape, time.perf_counter() - start, cached))
+        return call

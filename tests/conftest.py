@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +17,18 @@ from PIL import Image
 pytest_plugins = ["model_fixtures"]
 collect_ignore = ["golden"]  # scripts that ran once, in environments of their own
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The user's own cache of compiled programs is left alone; workers and subprocesses share a folder."""
+    if not hasattr(config, "workerinput"):
+        os.environ["E2E_JAX_CACHE"] = tempfile.mkdtemp(prefix="e2e_jax_tests_")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ["E2E_JAX_CACHE"], ignore_errors=True)
+
 
 GOLDEN = Path(__file__).parent / "golden"
 MODES = {1: "L", 3: "RGB", 4: "CMYK"}  # CMYK, not RGBA: Pillow premultiplies colours with alpha
