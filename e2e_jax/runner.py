@@ -68,10 +68,11 @@ class Runner:
 
     def expect_network(self, count: int) -> None:
         """Has the network made ready for a batch on another core, while this thread is at the geometry."""
-        kind = self.programs["network"].in_avals[-1]
+        *params, kind = self.programs["network"].in_avals
         x = jax.ShapeDtypeStruct((count, *kind.shape[1:]), kind.dtype)  # (b, oh, ow, c)
         if ("network", (x.shape,)) not in self._calls:
-            threading.Thread(target=self._ready, args=("network", self.params, x)).start()
+            shapes = [jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in params]
+            threading.Thread(target=self._ready, args=("network", shapes, x)).start()
 
     def inverse(self, sizes: np.ndarray, boxes: np.ndarray, keypoints: np.ndarray) -> dict[str, np.ndarray]:
         """Boxes ``(b, n, 4)`` and key points ``(b, m, 2)`` of network inputs, in photos of ``sizes`` (b, 2)."""
