@@ -166,6 +166,7 @@ def interleave(
     warmup: int = 3,
     progress: bool = True,
     budget: float = float("inf"),
+    check: Callable[[dict[str, Any]], None] | None = None,
 ) -> list[Timing]:
     """Times functions in turn, A B A B …, so that a drifting machine treats them alike.
 
@@ -175,6 +176,7 @@ def interleave(
         warmup: Calls of each before, not counted.
         progress: Show a bar where it takes over a second.
         budget: Seconds after which no further round begins; one is always run.
+        check: Given what the first calls returned, by name, before anything is counted; may raise.
 
     Returns:
         One `Timing` per contestant, in their order.
@@ -197,7 +199,9 @@ def interleave(
         return [Timing(name, first[name], tuple(one[name] for one in rounds)) for name in contestants if rounds]
 
     try:
-        first.update({name: _seconds(run) for name, run in contestants.items()})
+        results = {name: _timed(run, first, name) for name, run in contestants.items()}
+        if check is not None:
+            check(results)
         for run in contestants.values():
             for _ in range(warmup - 1):
                 _seconds(run)
@@ -212,9 +216,18 @@ def interleave(
 
 
 def _seconds(run: Callable[[], Any]) -> float:
+    taken: dict[str, float] = {}
+    _timed(run, taken, "")
+    return taken[""]
+
+
+def _timed(run: Callable[[], Any], taken: dict[str, float], name: str) -> Any:
+    """One call; its seconds are noted under its name."""
     start = time.perf_counter()
-    jax.block_until_ready(run())
-    return time.perf_counter() - start
+    result = run()
+    jax.block_until_ready(result)
+    taken[name] = time.perf_counter() - start
+    return result
 
 
 def ratio(first: Timing, second: Timing) -> float:
