@@ -11,7 +11,7 @@ from flax import nnx
 
 from e2e_jax.errors import ArtifactError, ConfigError, ImageError
 from e2e_jax.zoo import efficientnet, weights
-from e2e_jax.zoo.efficientnet import EfficientNetLite0, efficientnet_lite0, he_normal, upstream_name
+from e2e_jax.zoo.efficientnet import EfficientNetLite0, efficientnet_lite0, upstream_name
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -124,12 +124,6 @@ def test_random_network_is_in_train_mode_and_pretrained_in_eval_mode(model):
     random = nnx.eval_shape(lambda: efficientnet_lite0(pretrained=False))
     modes = [{unit.norm.use_running_average for unit in (net.stem, net.head)} for net in (model, random)]
     assert modes == [{True}, {False}]
-
-
-def test_he_normal_scales_by_fan_in():
-    deep, flat_kernel = he_normal(jax.random.key(1), (5, 5, 1, 1152)), he_normal(jax.random.key(1), (1280, 10))
-    assert abs(deep.std() / (2 / 25) ** 0.5 - 1) < 0.02
-    assert abs(flat_kernel.std() / (2 / 1280) ** 0.5 - 1) < 0.02
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """The torch file reader: right numbers from good files, one error and no side effect from every other file."""
 
-import pickle
-import struct
 import sys
 from pathlib import Path
 
@@ -9,55 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch_files import FOUR, GOOD, REBUILD, SIX, STATE, SYSTEM, entry, legacy, literal, storage, tensor
 
 from e2e_jax.errors import ArtifactError, ConfigError
 from e2e_jax.zoo import weights
 from e2e_jax.zoo.weights import efficientnet_lite0_file, read_torch_state
-
-SYSTEM = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"long": 8}}
-STATE = b"ccollections\nOrderedDict\n)R"  # an empty OrderedDict
-REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
-SIX = np.arange(6, dtype=np.float32)
-
-
-def literal(value: object) -> bytes:
-    """Pickle instructions that push a value of built-in types."""
-    return pickle.dumps(value, 2)[2:-1]
-
-
-def tensor(shape=(6,), stride=(1,), offset=0, *, kind=b"FloatStorage", key="a", elements=6) -> bytes:
-    storage = b"(" + literal("storage") + b"ctorch\n" + kind + b"\n" + literal(key) + literal("cpu")
-    storage += literal(elements) + b"NtQ"
-    return REBUILD + b"(" + storage + b"".join(map(literal, (offset, shape, stride, False))) + STATE + b"tR"
-
-
-def entry(name: str, value: bytes) -> bytes:
-    return literal(name) + value + b"s"
-
-
-def storage(array: np.ndarray, count: int | None = None) -> bytes:
-    return struct.pack("<q", array.size if count is None else count) + array.tobytes()
-
-
-SIX_STORED = storage(SIX)
-
-
-def legacy(state: bytes, storages=SIX_STORED, order=("a",), header=(weights.MAGIC, 1001, SYSTEM)) -> bytes:
-    pickles = [pickle.dumps(part, 2) for part in header] + [b"\x80\x02" + state + b".", pickle.dumps([*order], 2)]
-    return b"".join(pickles) + storages
-
-
-GOOD = legacy(
-    STATE
-    + entry("rows", tensor((2, 3), (3, 1)))
-    + entry("columns", tensor((3, 2), (1, 3)))
-    + entry("tail", tensor((2,), (1,), 4))
-    + entry("steps", tensor((), (), kind=b"LongStorage", key="b", elements=1))
-    + literal({"_metadata": {"": {"version": 1}}})
-    + b"b",
-    storage(SIX) + storage(np.array([2**40])),
-    ("a", "b"),
-)
 
 
 @pytest.fixture
@@ -78,12 +32,7 @@ def refused(tmp_path):
 def test_reads_shapes_strides_offsets_and_dtypes(tmp_path):
     (tmp_path / "good.pth").write_bytes(GOOD)
     state = read_torch_state(tmp_path / "good.pth")
-    assert {name: array.tolist() for name, array in state.items()} == {
-        "rows": [[0, 1, 2], [3, 4, 5]],
-        "columns": [[0, 3], [1, 4], [2, 5]],
-        "tail": [4, 5],
-        "steps": 2**40,
-    }
+    assert {name: array.tolist() for name, array in state.items()} == FOUR
     assert [array.dtype for array in state.values()] == [np.float32] * 3 + [np.int64]
     assert not any(array.flags.writeable for array in state.values())
 
