@@ -11,17 +11,23 @@ import numpy as np
 from flax import nnx
 from PIL import Image
 
-from e2e_jax import zoo
 from e2e_jax.errors import ConfigError
 from e2e_jax.model import EndToEnd
 from e2e_jax.transforms.base import Transform
 from e2e_jax.transforms.compose import Compose
 from e2e_jax.transforms.geometry import Resize
 from e2e_jax.transforms.values import Normalize, ToTensor
+from e2e_jax.zoo.efficientnet import efficientnet_lite0
+from e2e_jax.zoo.mobilenet import mobilenet_v2
+from e2e_jax.zoo.resnet import resnet18
 
 SIDE, INPUT = 300, 224  # pixels: of the photo, of the network's input (the original design's table)
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet, torchvision's references/classification
-NETWORKS = {"resnet18": "ResNet-18", "mobilenet_v2": "MobileNetV2", "efficientnet_lite0": "EfficientNet-Lite0"}
+NETWORKS: dict[str, tuple[str, Callable[..., Any]]] = {
+    "resnet18": ("ResNet-18", resnet18),
+    "mobilenet_v2": ("MobileNetV2", mobilenet_v2),
+    "efficientnet_lite0": ("EfficientNet-Lite0", efficientnet_lite0),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,8 +87,8 @@ def original(network: str, *, side: int = SIDE, size: int = INPUT) -> Work:
     if network not in NETWORKS:
         fix = f"one of {', '.join(NETWORKS)}."
         raise ConfigError("bench: the network must be known.", f"{network!r}", fix)
-    build: Any = getattr(zoo, network)
-    return with_network(NETWORKS[network], build(pretrained=False), side=side, size=size)
+    title, build = NETWORKS[network]
+    return with_network(title, build(pretrained=False), side=side, size=size)
 
 
 def with_network(title: str, network: Any, *, side: int = SIDE, size: int = INPUT) -> Work:
