@@ -14,16 +14,19 @@ import numpy as np
 
 from e2e_jax import machine
 from e2e_jax.artifact.export import export
-from e2e_jax.bench.work import Work, plain
+from e2e_jax.bench.work import Work
 from e2e_jax.engines import catalog
 from e2e_jax.engines.onnx_graph import to_onnx
 from e2e_jax.engines.onnxruntime import OnnxRuntime
 from e2e_jax.engines.openvino import OpenVINO
 from e2e_jax.predictor import load
 
-SEPARATE, END_TO_END, NETWORK_ONLY = "separate", "end to end", "network only"
+FLOWS = SEPARATE, END_TO_END, NETWORK_ONLY = "separate", "end to end", "network only"
 BASELINE = ("JAX", SEPARATE)  # engine and flow that gains refer to
+VERSION = importlib.metadata.version("e2e_jax")
 PRECISIONS = ("float32",)  # that `export` offers; "bfloat16" joins it with the lowering pass
+
+type Ours = Callable[[Work, Path], Iterator[Contestant]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +65,9 @@ class Contestant:
         return (self.engine, self.flow) == BASELINE
 
 
-def field(work: Work, batch: int, engines: Sequence[str], folder: Path) -> Iterator[Contestant]:
+def field(
+    work: Work, batch: int, engines: Sequence[str], folder: Path, ours: Ours | None = None
+) -> Iterator[Contestant]:
     """Prepares the contestants one by one; each graph and artifact is made once and kept in ``folder``.
 
     Args:
@@ -70,13 +75,13 @@ def field(work: Work, batch: int, engines: Sequence[str], folder: Path) -> Itera
         batch: Photos in every call.
         engines: Keys of `catalog.ENGINES` that take part beside JAX.
         folder: For what is made on the way.
+        ours: Makes the contestants of this project; `artifacts` if absent.
 
     Raises:
         ConfigError: An engine is not installed, or the network does not convert.
     """
-    yield from _in_jax(work)
-    for precision in PRECISIONS:
-        yield _artifact(work, precision, folder)
+    yield from in_jax(work, work.network_as_is, "JAX", jax.__version__, "float32")
+    yield from (ours or artifacts)(work, folder)
     if engines:
         graph = _graph(work, folder)
     if "onnxruntime" in engines:
@@ -87,27 +92,45 @@ def field(work: Work, batch: int, engines: Sequence[str], folder: Path) -> Itera
             yield from _in_engine(work, "openvino", precision, make)
 
 
-def _in_jax(work: Work) -> Iterator[Contestant]:
-    """The network as it is, under plain ``jax.jit``: behind transforms by hand, behind ours, alone."""
-    network = plain(work.network)
-    jitted = jax.jit(lambda x: _finished(work, network(x)))
-    whole = jax.jit(lambda photos: _finished(work, network(work.preprocess(photos))))
-    for flow, run in _flows(work, jitted).items():
-        yield Contestant("JAX", jax.__version__, flow, "float32", run, device=jax.default_backend())
-    yield Contestant("JAX", jax.__version__, END_TO_END, "float32", whole, device=jax.default_backend())
+def in_jax(
+    work: Work, network: Callable[[Any], Any], engine: str, version: str, precision: str, change: Any = None
+) -> Iterator[Contestant]:
+    """A network under ``jax.jit``: behind transforms by hand, behind ours, alone.
+
+    Args:
+        work: It is part of.
+        network: From ``x`` to logits, traceable.
+        engine: Name to give it.
+        version: Of that.
+        precision: Of the arithmetic.
+        change: Applied to each function before ``jax.jit``, such as a lowering.
+    """
+
+    def compiled(function: Callable[[Any], Any]) -> Callable[[np.ndarray], Any]:
+        return jax.jit(change(function) if change else function)
+
+    flows = _flows(work, compiled(lambda x: work.answer(network(x))))
+    flows[END_TO_END] = compiled(lambda photos: work.answer(network(work.preprocess(photos))))
+    for flow in FLOWS:
+        yield Contestant(engine, version, flow, precision, flows[flow], device=jax.default_backend())
 
 
-def _artifact(work: Work, precision: str, folder: Path) -> Contestant:
-    """The exported file. Lowering comes in here and nowhere else: ``export(..., precision=precision)``."""
-    path = folder / f"{precision}.e2e"
-    if not path.exists():
-        export(work.model, path, progress=False)
-    start = time.perf_counter()
-    predictor = load(path)
-    seconds = time.perf_counter() - start
-    dense = predictor._runner.dense  # `predict` would fill a batch of 25 up to 32
-    version = importlib.metadata.version("e2e_jax")
-    return Contestant("e2e_jax", version, END_TO_END, precision, dense, seconds, jax.default_backend())
+def artifacts(work: Work, folder: Path) -> Iterator[Contestant]:
+    """The exported file, in each precision; it is exported once."""
+    for precision in PRECISIONS:
+        path = folder / f"{precision}.e2e"
+        if not path.exists():
+            _export(work, precision, path)
+        start = time.perf_counter()
+        predictor = load(path)
+        seconds = time.perf_counter() - start
+        dense = predictor._runner.dense  # `predict` would fill a batch of 25 up to 32
+        yield Contestant("e2e_jax", VERSION, END_TO_END, precision, dense, seconds, jax.default_backend())
+
+
+def _export(work: Work, precision: str, path: Path) -> None:
+    """The one place where the lowering pass comes in: ``precision=precision``."""
+    export(work.model, path, progress=False)
 
 
 def _in_engine(work: Work, name: str, precision: str, make: Callable[[], Any]) -> Iterator[Contestant]:
@@ -127,10 +150,6 @@ def _flows(work: Work, network: Callable[[np.ndarray], Any]) -> dict[str, Callab
     return {SEPARATE: lambda photos: network(work.by_hand(photos)), NETWORK_ONLY: network}
 
 
-def _finished(work: Work, logits: Any) -> Any:
-    return logits if work.finish is None else work.finish(logits)
-
-
 def _finishing(
     finish: Callable[[np.ndarray], Any] | None, run: Callable[[np.ndarray], Any]
 ) -> Callable[[np.ndarray], Any]:
@@ -141,6 +160,5 @@ def _finishing(
 def _graph(work: Work, folder: Path) -> bytes:
     path = folder / "network.onnx"
     if not path.exists():
-        network: Any = plain(work.network)
-        path.write_bytes(to_onnx(lambda x: network(x), work.input))
+        path.write_bytes(to_onnx(work.network_as_is, work.input))
     return path.read_bytes()

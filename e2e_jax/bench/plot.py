@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from e2e_jax.bench.contestants import END_TO_END, NETWORK_ONLY
+from e2e_jax.bench.contestants import NETWORK_ONLY
 from e2e_jax.bench.report import Report, Row
 from e2e_jax.benchmark import sentence
 
@@ -35,7 +35,8 @@ def draw(report: Report) -> bytes:
     for rows, panel in zip(panels, axes, strict=True):
         _panel(panel, rows, longest)
     figure.suptitle(f"{report.network}: milliseconds per photo", x=0.01, ha="left", color=INK, weight="bold")
-    figure.supxlabel(f"{report.task}\n{sentence(report.conditions)}", x=0.01, ha="left", fontsize=6.5, color=QUIET)
+    notes = (report.task, sentence(report.conditions), "less, more: than JAX with separate transforms")
+    figure.supxlabel("\n".join(notes), x=0.01, ha="left", fontsize=6.5, color=QUIET)
     file = io.BytesIO()
     figure.savefig(file, format="png")
     return file.getvalue()
@@ -74,5 +75,6 @@ def _name(row: Row) -> str:
 
 
 def _label(row: Row) -> str:
-    gain = "" if row.gain_percent is None or row.flow != END_TO_END else f"   {row.gain_percent:+.0f} %"
-    return f"{row.median_ms:.1f}{gain}"
+    if row.gain_percent is None:
+        return f"{row.median_ms:.1f}"
+    return f"{row.median_ms:.1f}   {abs(row.gain_percent):.0f} % {'less' if row.gain_percent >= 0 else 'more'}"

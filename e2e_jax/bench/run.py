@@ -14,7 +14,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from e2e_jax.bench import agreement, report
-from e2e_jax.bench.contestants import NETWORK_ONLY, Contestant, field
+from e2e_jax.bench.contestants import NETWORK_ONLY, Contestant, Ours, field
 from e2e_jax.bench.report import Report, Row
 from e2e_jax.bench.work import Work
 from e2e_jax.benchmark import Interrupted, Timing, facts, interleave
@@ -40,12 +40,13 @@ class Plan:
     progress: bool = True
 
 
-def run(work: Work, plan: Plan) -> Report:
+def run(work: Work, plan: Plan, ours: Ours | None = None) -> Report:
     """Measures a work by a plan; Ctrl-C ends it early, with a report that says so.
 
     Args:
         work: What to do.
         plan: How often.
+        ours: Makes the contestants of this project; `contestants.artifacts` if absent.
 
     Returns:
         A report with one row per contestant and batch size.
@@ -58,7 +59,7 @@ def run(work: Work, plan: Plan) -> Report:
     gathered: list[Row] = []
     end = time.monotonic() + plan.limit
     with tempfile.TemporaryDirectory(prefix="e2e-bench-") as folder:
-        prepare = functools.partial(_prepared, work, engines, Path(folder), plan.progress)
+        prepare = functools.partial(_prepared, work, engines, Path(folder), ours, plan.progress)
         for left, (batch, repeats) in zip(range(len(plan.runs), 0, -1), plan.runs.items(), strict=True):
             try:
                 contestants = prepare(batch)
@@ -89,9 +90,12 @@ def _engines(asked: Sequence[str] | None) -> tuple[list[str], dict[str, str]]:
     return [name for name in catalog.ENGINES if not catalog.missing(name)], missing
 
 
-def _prepared(work: Work, engines: list[str], folder: Path, progress: bool, batch: int) -> list[Contestant]:
+def _prepared(
+    work: Work, engines: list[str], folder: Path, ours: Ours | None, progress: bool, batch: int
+) -> list[Contestant]:
     name = f"preparing {'single' if batch == 1 else f'batch of {batch}'}"
-    return list(tqdm(field(work, batch, engines, folder), name, disable=not progress, leave=False, unit=""))
+    contestants = field(work, batch, engines, folder, ours)
+    return list(tqdm(contestants, name, disable=not progress, leave=False, unit="contestant"))
 
 
 def _timed(
@@ -121,6 +125,5 @@ def _call(one: Contestant, given: np.ndarray) -> Callable[[], Any]:
 
 def _report(work: Work, rows: list[Row], missing: dict[str, str], *, complete: bool) -> Report:
     conditions = facts() | {"photo": f"uint8{list(work.photo)}", "input": f"float32{list(work.input)}"}
-    for row in rows:
-        conditions["versions"].setdefault(row.engine, row.version)
+    conditions["versions"] |= {row.engine: row.version for row in rows if row.engine != "JAX"}
     return Report(work.title, work.task, conditions, tuple(rows), missing, complete)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -60,6 +61,16 @@ class Work:
     def model(self) -> EndToEnd:
         """All of it as one model."""
         return EndToEnd(self.preprocess, self.network, self.finish)
+
+    @functools.cached_property
+    def network_as_is(self) -> Callable[[Any], Any]:
+        """The network alone, with JAX's own convolutions, as a function of ``x``."""
+        network: Any = plain(self.network)
+        return lambda x: network(x)
+
+    def answer(self, logits: Any) -> Any:
+        """What is made of logits, traceable."""
+        return logits if self.finish is None else self.finish(logits)
 
     def photos(self, batch: int) -> np.ndarray:
         """Uniform random bytes ``(b, h, w, 3)``, the same in every run."""
