@@ -1,4 +1,4 @@
-"""python -m benchmarks [--write] [NAME …]: runs the named measurements, or all; --write keeps some in RESULTS.md."""
+"""python -m benchmarks [--write] [NAME …]: runs the named measurements, or all; --write keeps them in a file."""
 
 from __future__ import annotations
 

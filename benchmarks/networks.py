@@ -1,4 +1,4 @@
-"""The networks of the zoo behind their transforms: plain JAX, lowered, other engines, and the goals between them."""
+"""The networks of the zoo behind transforms: plain JAX, lowered, other engines, and the goals between them."""
 
 from __future__ import annotations
 

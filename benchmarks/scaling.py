@@ -30,7 +30,9 @@ def main() -> str:
         path = e2e.export(original(NETWORK).model, Path(folder, "scaling.e2e"), progress=False)
         found = [_in_process(path, *point) for point in tqdm(points, "scaling", leave=False)]
     title = f"ResNet-18, {SIDE}x{SIDE} unless said, resized to 224x224, normalised, to logits. {conditions()}."
-    note = "Peak memory: of the whole process. Of it, per photo: beyond the loaded model, the compiler's share included."
+    note = (
+        "Peak memory: of the whole process. Of it, per photo: beyond the loaded model, with the compiler's share."
+    )
     text = "\n".join([title, note, "", HEAD, *map(_line, found)])
     print(f"\n{text}")
     return text
