@@ -6,7 +6,6 @@ import argparse
 import importlib.util
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +81,7 @@ def run(options: argparse.Namespace) -> int:
 def _plan(options: argparse.Namespace) -> Any:
     from e2e_jax.bench.run import Plan
 
+    """What the options ask for."""
     runs = min(options.runs, QUICK_RUNS) if options.quick else options.runs
     batch_runs = options.batch_runs or max(runs // options.batch, 1)
     engines = None if options.engines is None else [n.strip() for n in options.engines.split(",") if n != "none"]
@@ -116,18 +116,11 @@ def _write(path: Path, content: bytes) -> None:
     Raises:
         ArtifactError: The disk is full, or the folder has gone.
     """
+    scratch = path.with_name(f".e2e-{path.name}-{os.getpid()}")
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".e2e-", delete=False) as scratch:
-            scratch.write(content)
-        os.chmod(scratch.name, 0o666 & ~_umask())  # temporary files are private
-        os.replace(scratch.name, path)
+        scratch.write_bytes(content)
+        os.replace(scratch, path)
     except OSError as error:
+        scratch.unlink(missing_ok=True)
         fix = "free space or choose another place; what stood there before is unchanged."
         raise ArtifactError("bench: the results must be writable.", f"{path}: {error.strerror}", fix) from error
-
-
-def _umask() -> int:
-    """Of this process, which can only be read by setting it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

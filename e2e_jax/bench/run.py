@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 from tqdm.auto import tqdm
 
 from e2e_jax.bench import agreement, report
@@ -124,6 +125,7 @@ def _call(one: Contestant, given: np.ndarray) -> Callable[[], Any]:
 
 
 def _report(work: Work, rows: list[Row], missing: dict[str, str], *, complete: bool) -> Report:
-    conditions = facts() | {"photo": f"uint8{list(work.photo)}", "input": f"float32{list(work.input)}"}
+    conditions = facts() | {"photo": f"uint8{[*work.photo, 3]}", "input": f"float32{list(work.input)}"}
+    conditions["versions"]["pillow"] = PIL.__version__
     conditions["versions"] |= {row.engine: row.version for row in rows if row.engine != "JAX"}
     return Report(work.title, work.task, conditions, tuple(rows), missing, complete)
