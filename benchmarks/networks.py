@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from PIL import Image
 
-import e2e_jax as e2e
 from e2e_jax import zoo
 from e2e_jax.bench.contestants import END_TO_END, NETWORK_ONLY, SEPARATE, VERSION, Contestant, in_jax
 from e2e_jax.bench.report import Report, Row
@@ -64,11 +65,18 @@ def main() -> str:
 
 
 def lowered(work: Work, _: Path) -> Iterator[Contestant]:
-    """The network through the lowering pass in each precision; without the pass, nobody."""
-    lower: Any = getattr(e2e, "lower", None)
-    for precision in PRECISIONS if lower else ():
-        change = lambda function, precision=precision: lower(function, precision=precision)  # noqa: E731
-        yield from in_jax(work, work.network_as_is, "e2e_jax", VERSION, precision, change)
+    """The network through the lowering pass in each precision; where there is no pass, nobody."""
+    if importlib.util.find_spec("e2e_jax.lowering") is None:
+        return
+    from e2e_jax.lowering.lower import lower  # noqa: PLC0415
+    from e2e_jax.processor import compiler_options  # noqa: PLC0415
+
+    for precision in PRECISIONS:
+
+        def compiled(function: Any, precision: str = precision) -> Any:
+            return jax.jit(lower(function, precision=precision), compiler_options=compiler_options())
+
+        yield from in_jax(work, work.network_as_is, "e2e_jax", VERSION, precision, compiled)
 
 
 def verdicts(report: Report) -> str:

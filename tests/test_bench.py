@@ -150,14 +150,14 @@ def test_scores_are_compared_and_ids_are_not():
     assert check([base, other], answers) == {base.name: 0, other.name: 0}
 
 
-def test_a_change_reaches_the_network_and_the_whole(work):
+def test_what_compiles_is_given_the_network_and_the_whole(work):
     seen = []
 
-    def change(function):
+    def compiled(function):
         seen.append(function)
         return lambda x: function(x) + 1
 
-    found = {c.flow: c.run for c in in_jax(work, work.network_as_is, "x", "1", "float32", change)}
+    found = {c.flow: c.run for c in in_jax(work, work.network_as_is, "x", "1", "float32", compiled)}
     photos = work.photos(2)
     plain = work.network_as_is(work.by_hand(photos))
     assert len(seen) == 2
@@ -245,8 +245,9 @@ def test_chart_is_a_png_with_a_bar_per_row(report, batches):
 
 @pytest.fixture
 def small(monkeypatch):
-    """The command, on the tiny network."""
+    """The command, on the tiny network and without an export, which takes seconds."""
     monkeypatch.setattr("e2e_jax.bench.work.original", lambda name: tiny())
+    monkeypatch.setattr("e2e_jax.bench.contestants.artifacts", nobody)
     return ["bench", "--runs", "2", "--batch", "2", "--engines", "none"]
 
 

@@ -93,9 +93,9 @@ def field(
 
 
 def in_jax(
-    work: Work, network: Callable[[Any], Any], engine: str, version: str, precision: str, change: Any = None
+    work: Work, network: Callable[[Any], Any], engine: str, version: str, precision: str, compile: Any = jax.jit
 ) -> Iterator[Contestant]:
-    """A network under ``jax.jit``: behind transforms by hand, behind ours, alone.
+    """A network in JAX: behind transforms by hand, behind ours, alone.
 
     Args:
         work: It is part of.
@@ -103,14 +103,10 @@ def in_jax(
         engine: Name to give it.
         version: Of that.
         precision: Of the arithmetic.
-        change: Applied to each function before ``jax.jit``, such as a lowering.
+        compile: Makes a traceable function fast.
     """
-
-    def compiled(function: Callable[[Any], Any]) -> Callable[[np.ndarray], Any]:
-        return jax.jit(change(function) if change else function)
-
-    flows = _flows(work, compiled(lambda x: work.answer(network(x))))
-    flows[END_TO_END] = compiled(lambda photos: work.answer(network(work.preprocess(photos))))
+    flows = _flows(work, compile(lambda x: work.answer(network(x))))
+    flows[END_TO_END] = compile(lambda photos: work.answer(network(work.preprocess(photos))))
     for flow in FLOWS:
         yield Contestant(engine, version, flow, precision, flows[flow], device=jax.default_backend())
 
