@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -46,20 +49,45 @@ class OpenVINO:
     ) -> None:
         require(["openvino"])
         one_of("OpenVINO", "precision", precision, tuple(PRECISIONS))
-        core = _openvino().Core()
-        model = core.read_model(graph)
-        if batch is not None:
-            rest = model.inputs[0].get_partial_shape()[1:]
-            model.reshape([batch, *(size.get_length() for size in rest)])
         options = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads or machine.threads(),
             "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
         }
-        self.compiled = core.compile_model(model, "CPU", options)
+        with _kept_signal_stack():
+            core = _openvino().Core()
+            model = core.read_model(graph)
+            if batch is not None:
+                rest = model.inputs[0].get_partial_shape()[1:]
+                model.reshape([batch, *(size.get_length() for size in rest)])
+            self.compiled = core.compile_model(model, "CPU", options)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         return np.asarray(self.compiled(x)[0])
+
+
+class _SignalStack(ctypes.Structure):
+    """``stack_t`` of Linux."""
+
+    _fields_ = (("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+
+@contextlib.contextmanager
+def _kept_signal_stack() -> Iterator[None]:
+    """Keeps this thread's stack for signals.
+
+    OpenVINO 2026.4 sets its own. Two models that end in the order they were made leave the thread with one that has
+    been freed, and the next Ctrl-C kills the process.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    libc, before = ctypes.CDLL(None), _SignalStack()
+    libc.sigaltstack(None, ctypes.byref(before))
+    try:
+        yield
+    finally:
+        libc.sigaltstack(ctypes.byref(before), None)
 
 
 def _openvino() -> Any:

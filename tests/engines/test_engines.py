@@ -111,19 +111,44 @@ def test_a_missing_engine_names_its_extra(monkeypatch, name, package, fix):
         {"onnxruntime": OnnxRuntime, "openvino": OpenVINO}[name](b"")
 
 
-def test_openvino_neither_forks_nor_reports_home():
-    code = """
-import os, sys
+RELU = """
+import os, signal
+import numpy as np
 from onnx import TensorProto, helper
 from e2e_jax.engines.openvino import OpenVINO
-forks = []
-os.register_at_fork(before=lambda: forks.append(1))
 ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 2]) for name in "xy"]
 graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", ends[:1], ends[1:])
-model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
-import numpy as np
-print(OpenVINO(model.SerializeToString())(np.float32([[-1, 2]])).tolist())
+relu = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]).SerializeToString()
+"""
+
+
+def output_of(code: str) -> list[str]:
+    """What it prints in a fresh interpreter, which must end well."""
+    done = subprocess.run([sys.executable, "-c", RELU + code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_openvino_neither_forks_nor_reports_home():
+    code = """
+forks = []
+os.register_at_fork(before=lambda: forks.append(1))
+print(OpenVINO(relu)(np.float32([[-1, 2]])).tolist())
+import sys
 print(forks, "openvino_telemetry" in sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
-    assert done.stdout.splitlines() == ["[[0.0, 2.0]]", "[] False"]
+    assert output_of(code) == ["[[0.0, 2.0]]", "[] False"]
+
+
+def test_ctrl_c_after_openvino_is_no_crash():
+    code = """
+signal.signal(signal.SIGINT, signal.default_int_handler)
+first, second = OpenVINO(relu), OpenVINO(relu)
+del first
+del second
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("caught")
+"""
+    assert output_of(code) == ["caught"]
