@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from e2e_jax.bench import command, plot, text
+from e2e_jax.bench import command, contestants, plot, text
 from e2e_jax.bench.agreement import check
 from e2e_jax.bench.contestants import Contestant, in_jax
 from e2e_jax.bench.report import Report, Row, rows
@@ -191,6 +191,16 @@ def test_an_engine_that_is_not_installed_is_named_and_left_out(work, monkeypatch
     assert "OpenVINO did not take part: pip install 'e2e_jax[onnx,openvino]'" in text.as_text(found)
     with pytest.raises(ConfigError, match="the engine must be installed"):
         quickly(work, engines=["openvino"])
+
+
+@pytest.mark.parametrize(("fast", "precisions"), [(True, ["float32", "bfloat16"]), (False, ["float32"])])
+def test_bfloat16_takes_part_where_the_processor_has_it(work, monkeypatch, tmp_path, fast, precisions):
+    made = []
+    monkeypatch.setattr(contestants.machine, "has_bfloat16", lambda: fast)
+    monkeypatch.setattr(contestants, "OpenVINO", lambda graph, **options: made.append(options))
+    found = list(contestants.field(work, 7, ["openvino"], tmp_path, nobody))
+    assert made == [{"batch": 7, "precision": precision} for precision in precisions]
+    assert [one.precision for one in found if one.flow == "separate"] == ["float32", *precisions]
 
 
 def test_unknown_networks_are_refused():
