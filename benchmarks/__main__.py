@@ -1,10 +1,10 @@
-"""python -m benchmarks [NAME …]: runs the named measurements, or all."""
+"""python -m benchmarks [--write] [NAME …]: runs the named measurements, or all; --write keeps them in a file."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import augment, fused, overhead, resize, sizes, start, transforms
+from benchmarks import augment, fused, networks, overhead, resize, results, scaling, sizes, start, transforms
 
 MEASUREMENTS = {
     "resize": resize.main,
@@ -14,16 +14,22 @@ MEASUREMENTS = {
     "start": start.main,
     "sizes": sizes.main,
     "overhead": overhead.main,
+    "networks": networks.main,
+    "scaling": scaling.main,
 }
+WRITTEN = ("networks", "scaling")  # their functions return a section
 
 
-def main(names: list[str]) -> int:
+def main(arguments: list[str]) -> int:
+    names = [name for name in arguments if name != "--write"]
     unknown = [name for name in names if name not in MEASUREMENTS]
     if unknown:
         print(f"unknown: {', '.join(unknown)}; choose from {', '.join(MEASUREMENTS)}", file=sys.stderr)
         return 2
     for name in names or MEASUREMENTS:
-        MEASUREMENTS[name]()
+        text = MEASUREMENTS[name]()
+        if "--write" in arguments and name in WRITTEN:
+            results.store(name, text)
     return 0
 
 

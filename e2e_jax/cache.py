@@ -24,11 +24,12 @@ from pathlib import Path
 import jax
 import jaxlib
 
+from e2e_jax.machine import CPUINFO
+
 SETTING = "E2E_JAX_CACHE"  # environment variable: a folder, or OFF
 OFF = "off"
 ENDING = ".xla"  # of an entry's name; nothing else is ever removed
 LARGEST = 1 << 30  # bytes of all entries; an EfficientNet-Lite0 takes 0.2 million per batch size
-CPUINFO = Path("/proc/cpuinfo")
 PROCESSOR = ("flags", "Features", "isa", "model name")  # lines of CPUINFO on x86, ARM, RISC-V; and x86 again
 COMPRESSION = 1  # zlib level; higher ones take longer than they save
 DIGEST = hashlib.sha256().digest_size  # bytes at the start of an entry

@@ -1,4 +1,4 @@
-"""e2e-jax: demo, predict, inspect, verify."""
+"""e2e-jax: demo, predict, inspect, verify, bench."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from e2e_jax.bench import command as bench
 from e2e_jax.errors import E2EError
 
 OK, BAD_INPUT, USAGE = 0, 1, 2  # exit codes
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help="replay an artifact's stored sample on this machine")
     verify.add_argument("model", metavar="MODEL", help="an .e2e artifact")
     verify.set_defaults(run=_verify)
+    bench.add_to(commands)
     return parser
 
 

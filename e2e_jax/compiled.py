@@ -13,7 +13,7 @@ import jax
 from jax import export as jax_export
 
 from e2e_jax import cache
-from e2e_jax.processor import compiler_options
+from e2e_jax.compiler import compiler_options
 
 FORMAT = 1  # of what is kept; part of the key
 

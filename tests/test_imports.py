@@ -9,6 +9,8 @@ LATER = {
     "matplotlib",
     "onnx",
     "onnxruntime",
+    "openvino",
+    "jax2onnx",
     "orbax",
     "tensorstore",
     "torch",

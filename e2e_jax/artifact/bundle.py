@@ -13,9 +13,9 @@ from jax import export as jax_export
 
 from e2e_jax.artifact import archive, params, programs, sample
 from e2e_jax.artifact.manifest import Manifest
+from e2e_jax.compiler import fastest_precision
 from e2e_jax.errors import ArtifactError, ConfigError
 from e2e_jax.lowering.product import PRECISIONS
-from e2e_jax.processor import fastest_precision
 from e2e_jax.transforms.base import Transform
 from e2e_jax.transforms.classify import Postprocess
 from e2e_jax.transforms.stored import known_steps

@@ -11,11 +11,11 @@ import jax
 import numpy as np
 from tqdm.auto import tqdm
 
+from e2e_jax.compiler import compiler_options
 from e2e_jax.lowering.choose import Choices
 from e2e_jax.lowering.convolution import Convolution
 from e2e_jax.lowering.lower import in_stages
 from e2e_jax.lowering.ways import WAYS
-from e2e_jax.processor import compiler_options
 
 ROUNDS = 15  # calls of each way, in turn, after the first
 
