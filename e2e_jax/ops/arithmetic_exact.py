@@ -45,24 +45,24 @@ class ElevenBits:
     short: bool = False
     fixed = True
     apart = False
-    by_tap = True
+    by_tap = False
 
     def enter(self, image: Array) -> Array:
         return pack(image)
 
     def weigh(self, gathered: Gathered, level: np.ndarray) -> Array:
         if not gathered.later:
-            fills = fill_bytes(level, gathered.rank - 1)
+            fills = fill_bytes(level, gathered.read.ndim - 1)
             totals = sum_bytes(gathered, len(fills))
             return jnp.stack([t + gathered.outside * fill for t, fill in zip(totals, fills, strict=False)])
-        fill = _level_planes(level, gathered.rank - 1) << COEF_BITS
-        outside = (gathered.outside * (fill >> 4)) >> 16 if self.short else gathered.outside * fill
-        if gathered.by_tap:
-            return sum(map(self._product, gathered.read, gathered.weight), outside)
-        return self._product(gathered.read, gathered.weight).sum(gathered.tap_axis, dtype=jnp.int32) + outside
+        fill = _level_planes(level, gathered.read.ndim - 1) << COEF_BITS
+        if self.short:
+            read = (gathered.weight * (gathered.read >> 4)) >> 16
+            return self._sum(read, gathered) + ((gathered.outside * (fill >> 4)) >> 16)
+        return self._sum(gathered.read * gathered.weight, gathered) + gathered.outside * fill
 
-    def _product(self, read: Array, weight: Array) -> Array:
-        return (weight * (read >> 4)) >> 16 if self.short else read * weight
+    def _sum(self, products: Array, gathered: Gathered) -> Array:
+        return products.sum(gathered.tap_axis, dtype=jnp.int32)
 
     def leave(self, planes: Array, channels: int, dtype: np.dtype) -> Array:
         return _to_image(self.finish(planes), channels)
