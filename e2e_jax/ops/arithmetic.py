@@ -7,7 +7,8 @@ planes back into an image. Those of other libraries are in ``arithmetic_exact.py
 from __future__ import annotations
 
 import dataclasses
-from typing import Protocol
+import functools
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -26,18 +27,28 @@ class Gathered:
     """What one pass has read.
 
     Args:
-        read: Planes with a tap axis.
-        weight: Broadcasts to ``read``.
+        read: Planes with a tap axis; or, for few taps at traced places, the planes that each of them has read.
+        weight: Broadcasts to ``read``; likewise one for each.
         outside: The weight of the fill value; broadcasts to a plane, or to ``read`` where taps keep their own.
         tap_axis: -1 for columns (..., H, w, taps), -3 for rows (..., taps, h, W).
         later: Whether another pass came before.
     """
 
-    read: Array
-    weight: Array
+    read: Any
+    weight: Any
     outside: Array
     tap_axis: int
     later: bool
+
+    @property
+    def by_tap(self) -> bool:
+        """Whether each tap has planes of its own."""
+        return isinstance(self.read, list)
+
+    @property
+    def rank(self) -> int:
+        """Axes of what one tap has read, and one."""
+        return self.read[0].ndim + 1 if self.by_tap else self.read.ndim
 
 
 class Arithmetic(Protocol):
@@ -46,10 +57,12 @@ class Arithmetic(Protocol):
     Args:
         fixed: Whether tables hold the weights of bytes.
         apart: Whether each tap keeps its own weight outside.
+        by_tap: Whether it can do with planes for each tap.
     """
 
     fixed: bool
     apart: bool
+    by_tap: bool
 
     def enter(self, image: Array) -> Array:
         """(..., H, W, C) to planes."""
@@ -66,6 +79,7 @@ class Floats:
 
     fixed = False
     apart = False
+    by_tap = False
 
     def enter(self, image: Array) -> Array:
         return jnp.moveaxis(jnp.asarray(image), -1, 0).astype(jnp.float32)  # (C, ..., H, W)
@@ -84,12 +98,13 @@ class Words:
 
     fixed = True
     apart = False
+    by_tap = True
 
     def enter(self, image: Array) -> Array:
         return pack(image)
 
     def weigh(self, gathered: Gathered, level: np.ndarray) -> Array:
-        fills = fill_bytes(level, gathered.read.ndim - 1)
+        fills = fill_bytes(level, gathered.rank - 1)
         totals = sum_bytes(gathered, len(fills))
         words = jnp.uint32(0)
         for byte, fill in enumerate(fills):
@@ -105,8 +120,24 @@ class Words:
 def sum_bytes(gathered: Gathered, used: int) -> list[Array]:
     """The weighted sum of each byte of the words, in int32."""
     read, weight = gathered.read, gathered.weight
+    if gathered.by_tap:
+        return _sum_bytes_by_tap(read, weight, used)
     values = [((read >> np.uint32(8 * byte)) & np.uint32(255)).astype(jnp.int32) * weight for byte in range(used)]
     return sum_each(values, gathered.tap_axis)
+
+
+def _sum_bytes_by_tap(read: list[Array], weight: list[Array], used: int) -> list[Array]:
+    """One plane at the end, not a reduction to several: XLA's CPU compiler runs those on one core.
+
+    It computes what a gather gives together with what comes of it, only if the gather has a single user: the words
+    seen as int32.
+    """
+    seen = [jax.lax.bitcast_convert_type(words, jnp.int32) for words in read]
+    terms = [
+        [(jax.lax.shift_right_logical(words, np.int32(8 * byte)) & 255) * each for byte in range(used)]
+        for words, each in zip(seen, weight, strict=True)
+    ]
+    return functools.reduce(_add_each, terms)
 
 
 def sum_each(values: list[Array], tap_axis: int) -> list[Array]:

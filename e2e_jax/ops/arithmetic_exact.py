@@ -45,6 +45,7 @@ class ElevenBits:
     short: bool = False
     fixed = True
     apart = False
+    by_tap = False
 
     def enter(self, image: Array) -> Array:
         return pack(image)
@@ -87,6 +88,7 @@ class Doubles:
 
     fixed = True
     apart = True
+    by_tap = False
 
     def enter(self, image: Array) -> Array:
         return pack(image)
@@ -117,6 +119,7 @@ class Areas:
     cols: Array
     fixed = True
     apart = True
+    by_tap = False
 
     def enter(self, image: Array) -> Array:
         return pack(image)

@@ -11,6 +11,7 @@ from e2e_jax.types import Array
 
 SECTORS = 6.0  # of the wheel: red, yellow, green, cyan, blue, magenta
 HALF_TURN = 0.5
+FULL = 510.0  # two sectors in which a channel is low, in 1/255 of a sector
 
 
 def whole_shift(factor: Number) -> Array:
@@ -43,10 +44,10 @@ def to_hsv(planes: Planes) -> Planes:
     """Convert.c, rgb2hsv_row, for whole levels in float32."""
     red, green, blue = planes
     most, least = larger(larger(red, green), blue), smaller(smaller(red, green), blue)
-    with jax.enable_x64(True):
-        turn = place(red, green, blue, most, least).astype(jnp.float64) * (1 / SECTORS)
-        turn = jnp.where(turn < 0, 1.0 + turn, turn).astype(jnp.float32)
-    hue = jnp.where(most > least, _floor_255(turn), 0.0)
+    sectors = jnp.where(most >= 0, SECTORS, most)  # always SECTORS; XLA would multiply by a constant's reciprocal
+    turn = place(red, green, blue, most, least) / sectors
+    turn = jnp.where(turn < 0, turn + 1.0, turn)  # in singles, as in doubles: tried for every colour
+    hue = jnp.where(most > least, jnp.floor(turn * WHITE), 0.0)
     return hue, _floor_255(_share(most - least, most)), most
 
 
@@ -68,18 +69,14 @@ def to_planes(hsv: Planes) -> Planes:
     Pillow's doubles round to what the exact fractions round to, for all 2 ** 24 arguments, and so do these singles.
     """
     hue, strength, most = hsv
-    sector = jnp.floor((hue * SECTORS + 0.5) * (1 / WHITE))
-    share = hue * SECTORS - WHITE * sector
-    falls = (sector == 1) | (sector == 3) | (sector == 5)
-    low = jnp.floor((most * (WHITE - strength) + WHITE / 2) * (1 / WHITE))
-    product = most * strength * jnp.where(falls, share, WHITE - share)  # below 2 ** 24: exact in float32
-    slope = most - jnp.round(product * (1 / WHITE**2))
-    red, green, blue = (_channel(sector, turn, most, low, slope) for turn in (0.0, 4.0, 2.0))
+    at = hue * SECTORS  # 1/255 of a sector; red is low around 3, green low but for 2 and blue but for 4 sectors
+    depths = FULL - abs(at - 3.0 * WHITE), abs(at - 2.0 * WHITE) - WHITE, abs(at - 4.0 * WHITE) - WHITE
+    spread = most * strength
+    red, green, blue = (_fallen(most, spread, depth) for depth in depths)
     return red, green, blue
 
 
-def _channel(sector: Array, turn: float, high: Array, low: Array, slope: Array) -> jax.Array:
-    """Red by sector is high, slope, low, low, slope, high; green and blue come two and four sectors later."""
-    at = sector + turn
-    from_cyan = abs(jnp.where(at >= SECTORS, at - SECTORS, at) - (SECTORS - 1) / 2)
-    return jnp.where(from_cyan > 2, high, jnp.where(from_cyan < 1, low, slope))
+def _fallen(most: jax.Array, spread: jax.Array, depth: jax.Array) -> jax.Array:
+    """A channel, as far below the largest as its depth says: 0 in its own sectors, 255 in those opposite."""
+    product = spread * larger(smaller(depth, float(WHITE)), 0.0)  # below 2 ** 24: exact in float32
+    return most - jnp.round(product * (1 / WHITE**2))

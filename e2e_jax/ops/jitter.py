@@ -124,7 +124,7 @@ def _jitter_bytes(
         "saturation": _saturation,
         "hue": _hue,
     }
-    red, green, blue = channels_of(image.astype(jnp.float32))
+    red, green, blue = (plane.astype(jnp.float32) for plane in channels_of(image))
     planes = red, green, blue
     for name, factor in places:
         planes = steps[name](planes, factor)

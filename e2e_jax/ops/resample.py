@@ -21,6 +21,7 @@ from e2e_jax.ops.fill import fill_levels
 from e2e_jax.types import Array
 
 ROWS, COLS = -2, -1  # the spatial axes of planes (..., H, W)
+FEW = 8  # taps read one by one: as many as lanczos needs where nothing shrinks
 
 type Pass = tuple[int, Taps | None]
 
@@ -114,7 +115,8 @@ def _in_order(
 def _passes(planes: Array, *passes: Pass, level: np.ndarray, arithmetic: Arithmetic) -> Array:
     for number, (axis, taps) in enumerate(passes):
         if taps is not None:
-            read = _gather(planes, axis, taps, apart=arithmetic.apart, later=number > 0)
+            gather = _gather_by_tap if arithmetic.by_tap and _few(taps.position) else _gather
+            read = gather(planes, axis, taps, apart=arithmetic.apart, later=number > 0)
             planes = optimization_barrier(arithmetic.weigh(read, level))
     return planes
 
@@ -140,6 +142,21 @@ def _gather(planes: Array, axis: int, taps: Taps, *, apart: bool, later: bool) -
         _take(planes, taps.position.T, axis) if windows is None else windows.swapaxes(-3, -2)
     )  # (..., taps, h, W)
     return Gathered(read, weight.T[:, :, None], outside.T[:, :, None] if apart else outside, -3, later)
+
+
+def _few(position: Array) -> bool:
+    """Whether traced positions (count, taps) have few taps."""
+    taps = position.shape[1]
+    return not isinstance(position, np.ndarray) and isinstance(taps, int) and taps <= FEW
+
+
+def _gather_by_tap(planes: Array, axis: int, taps: Taps, *, apart: bool, later: bool) -> Gathered:
+    """As `_gather`, with planes (..., h, w) for each tap instead of a tap axis."""
+    assert not apart
+    count = taps.position.shape[1]
+    read = [_take(planes, taps.position[:, tap], axis) for tap in range(count)]
+    weight = [taps.weight[:, tap] if axis == COLS else taps.weight[:, tap, None] for tap in range(count)]
+    return Gathered(read, weight, taps.outside[:, 0] if axis == COLS else taps.outside, 0, later)
 
 
 def _take(x: Array, position: Array, axis: int) -> Array:
