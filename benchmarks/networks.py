@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,12 +10,14 @@ import jax
 import numpy as np
 from PIL import Image
 
-from e2e_jax import zoo
+from e2e_jax import machine, zoo
 from e2e_jax.bench.contestants import END_TO_END, NETWORK_ONLY, SEPARATE, VERSION, Contestant, in_jax
 from e2e_jax.bench.report import Report, Row
 from e2e_jax.bench.run import Plan, run
 from e2e_jax.bench.text import as_text
 from e2e_jax.bench.work import Work, original
+from e2e_jax.compiler import compiler_options
+from e2e_jax.lowering.lower import lower
 
 RUNS = {1: 40, 25: 5}  # calls, by photos in a call
 SECONDS = 150.0  # per network; rounds stop then
@@ -65,13 +66,8 @@ def main() -> str:
 
 
 def lowered(work: Work, _: Path) -> Iterator[Contestant]:
-    """The network through the lowering pass in each precision; where there is no pass, nobody."""
-    if importlib.util.find_spec("e2e_jax.lowering") is None:
-        return
-    from e2e_jax.compiler import compiler_options  # noqa: PLC0415
-    from e2e_jax.lowering.lower import lower  # noqa: PLC0415
-
-    for precision in PRECISIONS:
+    """The network through the lowering pass, in each precision that this processor multiplies in hardware."""
+    for precision in PRECISIONS if machine.has_bfloat16() else ("float32",):
 
         def compiled(function: Any, precision: str = precision) -> Any:
             return jax.jit(lower(function, precision=precision), compiler_options=compiler_options())

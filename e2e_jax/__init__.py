@@ -4,6 +4,7 @@ from e2e_jax.artifact.export import export as export
 from e2e_jax.errors import ArtifactError as ArtifactError
 from e2e_jax.errors import ConfigError as ConfigError
 from e2e_jax.errors import ImageError as ImageError
+from e2e_jax.lowering.lower import lower as lower
 from e2e_jax.model import EndToEnd as EndToEnd
 from e2e_jax.predictor import Predictor as Predictor
 from e2e_jax.predictor import load as load

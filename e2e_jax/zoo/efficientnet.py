@@ -11,7 +11,6 @@ from flax import nnx
 
 from e2e_jax.errors import known_arguments
 from e2e_jax.types import Array
-from e2e_jax.zoo.depthwise import depthwise_conv
 from e2e_jax.zoo.inverted_residual import Stage, inverted_residuals
 from e2e_jax.zoo.layers import ConvUnit, check_images, he_normal
 from e2e_jax.zoo.torch_state import ARRAYS, Weights, with_weights
@@ -45,7 +44,6 @@ _unit = functools.partial(
     momentum=MOMENTUM,
     epsilon=EPSILON,
     activation=jax.nn.relu6,
-    depthwise_conv=depthwise_conv,
 )
 
 

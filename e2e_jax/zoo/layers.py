@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jax import lax
 
 from e2e_jax.errors import ImageError
 from e2e_jax.types import Array
@@ -33,7 +32,6 @@ class ConvUnit(nnx.Module):
         momentum: Of the running statistics, the share that a batch leaves of them.
         epsilon: Added to the variance.
         activation: What follows; ``None``: nothing.
-        depthwise_conv: Computes the convolution if depthwise.
         rngs: Stream ``params`` draws the kernel.
 
     Example:
@@ -54,7 +52,6 @@ class ConvUnit(nnx.Module):
         momentum: float,
         epsilon: float,
         activation: Callable[[Array], Array] | None,
-        depthwise_conv: Callable[..., Array] = lax.conv_general_dilated,
         rngs: nnx.Rngs,
     ) -> None:
         self.conv = nnx.Conv(
@@ -65,7 +62,6 @@ class ConvUnit(nnx.Module):
             feature_group_count=channels[0] if depthwise else 1,
             use_bias=False,
             kernel_init=he_normal,
-            conv_general_dilated=depthwise_conv if depthwise else lax.conv_general_dilated,
             rngs=rngs,
         )
         self.norm = nnx.BatchNorm(channels[1], momentum=momentum, epsilon=epsilon, rngs=rngs)
