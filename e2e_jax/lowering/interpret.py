@@ -12,9 +12,9 @@ from jax.extend import core
 
 from e2e_jax.lowering import pooling
 from e2e_jax.lowering.choose import Choices
-from e2e_jax.lowering.constants import Constant, worked_out
+from e2e_jax.lowering.constants import Constant
 from e2e_jax.lowering.convolution import described
-from e2e_jax.lowering.evaluate import bind, literal, shape_of
+from e2e_jax.lowering.evaluate import bind, literal
 from e2e_jax.lowering.layers import Waiting, convolution_layer, dense_layer
 from e2e_jax.lowering.scaled import Scaled
 
@@ -108,7 +108,7 @@ class Interpreter:
         divisor = _per_channel(*read)
         if divisor is None:
             return None
-        return _times(equation, read, read[0], worked_out(lambda x: 1 / x, divisor))
+        return _times(equation, read, read[0], 1 / divisor)
 
     def _add(self, equation: core.JaxprEqn, read: list[Any]) -> Any:
         for value, other in (read, read[::-1]):
@@ -118,7 +118,7 @@ class Interpreter:
 
     def _subtract(self, equation: core.JaxprEqn, read: list[Any]) -> Any:
         term = _per_channel(*read)
-        return None if term is None else _plus(equation, read, read[0], worked_out(jnp.negative, term))
+        return None if term is None else _plus(equation, read, read[0], -term)
 
     def _convert(self, equation: core.JaxprEqn, read: list[Any]) -> Any:
         """A scaled value keeps its origin in a wider or narrower float."""
@@ -179,21 +179,7 @@ def _bind(equation: core.JaxprEqn, read: list[Any]) -> list[Any]:
     arrays = [plain(value) for value in read]
     if not read or not all(isinstance(value, Constant) for value in read):
         return bind(equation, arrays)
-    once = worked_out if _shrinks(equation) else _called
-    results = once(lambda *arrays: bind(equation, arrays), *arrays)
+    results = bind(equation, arrays)
     if equation.primitive.name == "broadcast_in_dim":
         return [read[0].spread(results[0], equation.params["broadcast_dimensions"])]
     return [Constant.of(result) for result in results]
-
-
-def _called(function: Callable[..., Any], *arguments: Any) -> Any:
-    return function(*arguments)
-
-
-def _shrinks(equation: core.JaxprEqn) -> bool:
-    """Whether the results are no larger than what they are made from: nothing small is stored large."""
-    sizes = [[shape_of(v) for v in variables] for variables in (equation.outvars, equation.invars)]
-    if not all(isinstance(n, int) for shapes in sizes for shape in shapes for n in shape):
-        return False
-    made, given = (sum(int(np.prod(shape)) for shape in shapes) for shapes in sizes)
-    return made <= given

@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 
 from e2e_jax.lowering.choose import Choices
-from e2e_jax.lowering.constants import worked_out
 from e2e_jax.lowering.convolution import Convolution
 from e2e_jax.lowering.product import product
 from e2e_jax.lowering.ways import WAYS, convolve
@@ -24,7 +23,7 @@ def convolution_layer(x: Array, convolution: Convolution, choices: Choices, *, c
     way = choices(convolution, constant=constant)
 
     def layer(kernel: Array) -> jax.Array:
-        prepared = worked_out(lambda kernel: WAYS[way].prepare(kernel, choices.precision), kernel)
+        prepared = WAYS[way].prepare(kernel, choices.precision)
         return convolve(x, kernel, prepared, convolution, way=way, precision=choices.precision)
 
     return layer
@@ -53,17 +52,17 @@ class Waiting:
 
     def times(self, factor: Array) -> Waiting:
         """Multiplied by a constant ``(out,)`` or scalar."""
-        scale = factor if self.scale is None else worked_out(jnp.multiply, self.scale, factor)
-        shift = None if self.shift is None else worked_out(jnp.multiply, self.shift, factor)
+        scale = factor if self.scale is None else jnp.multiply(self.scale, factor)
+        shift = None if self.shift is None else jnp.multiply(self.shift, factor)
         return dataclasses.replace(self, scale=scale, shift=shift)
 
     def plus(self, term: Array) -> Waiting:
         """With a constant ``(out,)`` or scalar added."""
-        shift = term if self.shift is None else worked_out(jnp.add, self.shift, term)
+        shift = term if self.shift is None else jnp.add(self.shift, term)
         return dataclasses.replace(self, shift=shift)
 
     def compute(self) -> jax.Array:
         """The value."""
-        kernel = self.kernel if self.scale is None else worked_out(jnp.multiply, self.kernel, self.scale)
+        kernel = self.kernel if self.scale is None else jnp.multiply(self.kernel, self.scale)
         output = self.layer(kernel)
         return output if self.shift is None else output + self.shift

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 from jax.extend import core
 
 from e2e_jax.errors import ConfigError, E2EError, known_arguments
@@ -18,6 +19,8 @@ from e2e_jax.lowering.interpret import Interpreter, plain
 from e2e_jax.lowering.product import PRECISIONS
 from e2e_jax.lowering.stages import Stages, staged
 from e2e_jax.transforms.check import one_of
+
+STORED = 1024  # elements up to which a constant stays in the program
 
 
 @known_arguments
@@ -64,16 +67,18 @@ def lower(
 
     @functools.wraps(function)
     def lowered(*args: Any, **kwargs: Any) -> Any:
-        closed, shape = traced(function, *args, **kwargs)
+        closed, shape = _traced(function, *args, **kwargs)
         weights = [isinstance(path[0], int) and path[0] in parameters for path in _paths(args, kwargs)]
-        given = jax.tree.leaves((args, kwargs))
-        outputs = rewritten(closed, given, weights, Choices(choices, precision=precision))
+        leaves = jax.tree.leaves((args, kwargs))
+        stages = _divided(closed, leaves, weights, Choices(choices, precision=precision))
+        inputs, given = _parted(leaves, weights)
+        outputs = stages.run(_at_once(closed, stages.prepare, given), inputs)
         return jax.tree.unflatten(jax.tree.structure(shape), outputs)
 
     return lowered
 
 
-def traced(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[core.ClosedJaxpr, Any]:
+def _traced(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[core.ClosedJaxpr, Any]:
     """The program of a function, and the shapes of its results.
 
     Raises:
@@ -116,29 +121,60 @@ def in_stages(
         ([(3, 2)], [[6.0, 6.0]])
     """
     closed, shape = jax.make_jaxpr(function, return_shape=True)(list(parameters), *inputs)
-    count = len(parameters)
-
-    def better(*arguments: Any) -> list[jax.Array]:
-        return rewritten(closed, arguments, [n < count for n in range(len(arguments))], choices)
-
-    program = jax.make_jaxpr(better)(*parameters, *inputs)
-    return staged(program, count), jax.tree.structure(shape)
+    weights = [n < len(parameters) for n in range(len(closed.in_avals))]
+    return _divided(closed, [*parameters, *inputs], weights, choices), jax.tree.structure(shape)
 
 
-def rewritten(
+def _divided(
     closed: core.ClosedJaxpr, arguments: Sequence[Any], weights: Sequence[bool], choices: Choices
-) -> list[jax.Array]:
-    """A program's outputs, computed in better ways.
+) -> Stages:
+    """A program, computed in better ways, in two stages; what it closes over is in the first.
 
     Args:
         closed: The program.
-        arguments: Its inputs.
+        arguments: Its inputs, or their shapes and dtypes.
         weights: Of each input, whether it is a parameter.
         choices: The way for each convolution.
     """
+    stored = [_is_stored(constant) for constant in closed.consts]
+    kept, folded = _parted(closed.consts, stored)
+    inputs, parameters = _parted(arguments, weights)
+
+    def better(folded: list[Any], parameters: list[Any], inputs: list[Any]) -> list[jax.Array]:
+        program = core.ClosedJaxpr(closed.jaxpr, _together(kept, folded, stored))
+        values = _together(inputs, [Constant.of(weight) for weight in parameters], weights)
+        return [jax.numpy.asarray(plain(value)) for value in Interpreter(choices).run(program, values)]
+
     with width(closed.jaxpr):
-        values = [Constant.of(x) if weight else x for x, weight in zip(arguments, weights, strict=True)]
-        return [jax.numpy.asarray(plain(value)) for value in Interpreter(choices).run(closed, values)]
+        program = jax.make_jaxpr(better)(folded, parameters, inputs)
+    prepare, run = staged(program, len(folded) + len(parameters))
+    return Stages(lambda parameters: prepare([*folded, *parameters]), run)
+
+
+def _is_stored(constant: Any) -> bool:
+    """Whether a constant is treated as a parameter. With small ones, and tables of indices, XLA can do more."""
+    return constant.dtype == np.float32 and constant.size > STORED
+
+
+def _at_once(closed: core.ClosedJaxpr, prepare: Callable[..., Any], parameters: list[Any]) -> list[Any]:
+    """What the first stage gives, computed while the second is traced, where the parameters are there already."""
+    consts = [*closed.consts, *parameters]
+    if any(isinstance(array, jax.core.Tracer) for array in consts):
+        return prepare(parameters)
+    with jax.ensure_compile_time_eval(), width(closed.jaxpr):
+        return jax.jit(prepare)(parameters)
+
+
+def _parted(values: Sequence[Any], flags: Sequence[bool]) -> tuple[list[Any], list[Any]]:
+    """Those with a false flag, and those with a true one."""
+    pairs = list(zip(values, flags, strict=True))
+    return [value for value, flag in pairs if not flag], [value for value, flag in pairs if flag]
+
+
+def _together(false: Sequence[Any], true: Sequence[Any], flags: Sequence[bool]) -> list[Any]:
+    """The inverse of `_parted`."""
+    sources = iter(false), iter(true)
+    return [next(sources[flag]) for flag in flags]
 
 
 def _paths(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[Any, ...]]:

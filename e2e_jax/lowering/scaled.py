@@ -8,7 +8,6 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from e2e_jax.lowering.constants import worked_out
 from e2e_jax.types import Array
 
 
@@ -30,12 +29,12 @@ class Scaled:
 
     def times(self, factor: Array, value: jax.Array) -> Scaled:
         """Multiplied by a constant ``(c,)`` or scalar, which gave ``value``."""
-        scale, shift = (worked_out(_narrow(jnp.multiply), part, factor) for part in (self.scale, self.shift))
+        scale, shift = (_narrow(jnp.multiply)(part, factor) for part in (self.scale, self.shift))
         return Scaled(value, self.base, scale, shift)
 
     def plus(self, term: Array, value: jax.Array) -> Scaled:
         """With a constant ``(c,)`` or scalar added, which gave ``value``."""
-        return Scaled(value, self.base, self.scale, worked_out(_narrow(jnp.add), self.shift, term))
+        return Scaled(value, self.base, self.scale, _narrow(jnp.add)(self.shift, term))
 
     @property
     def source(self) -> jax.Array:
@@ -44,7 +43,7 @@ class Scaled:
 
     def into(self, kernel: Array) -> tuple[Array, Array]:
         """A kernel ``(…, c, out)`` to use on `source` instead, and the ``(out,)`` to add to what that gives."""
-        return worked_out(_scaled_kernel, kernel, self.scale), worked_out(_shift_seen, kernel, self.shift)
+        return _scaled_kernel(kernel, self.scale), _shift_seen(kernel, self.shift)
 
 
 def _narrow(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
