@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import augment, fused, networks, overhead, resize, results, scaling, sizes, start, transforms
+from benchmarks import (
+    augment,
+    convolutions,
+    fused,
+    networks,
+    overhead,
+    resize,
+    results,
+    scaling,
+    sizes,
+    start,
+    transforms,
+)
 
 MEASUREMENTS = {
     "resize": resize.main,
@@ -14,6 +26,7 @@ MEASUREMENTS = {
     "start": start.main,
     "sizes": sizes.main,
     "overhead": overhead.main,
+    "convolutions": convolutions.main,
     "networks": networks.main,
     "scaling": scaling.main,
 }

@@ -28,6 +28,7 @@ def card(manifest: Manifest) -> str:
         _section("finish", [_finish(manifest)]),
         _section("returns", [_line(name, spec) for name, spec in manifest.signature["outputs"].items()]),
         _section("runs", [f"{kind} on {', '.join(p['platforms'])}" for kind, p in manifest.programs.items()]),
+        _section("accuracy", [_accuracy(*pair) for pair in manifest.precisions.items()]),
         _section("made", [manifest.created, ", ".join(f"{k} {v}" for k, v in manifest.versions.items())]),
         _section("readable", [f"by other JAX releases until {manifest.expires[:10]}"]),
         _section("use", [f'e2e_jax.load("{manifest.name}.e2e").predict("photo.jpg")']),
@@ -42,6 +43,11 @@ def _section(title: str, lines: list[str]) -> list[str]:
 def _line(name: str, spec: dict[str, Any]) -> str:
     values = " in {}..{}".format(*spec["range"]) if "range" in spec else ""
     return f"{name}: {spec['dtype']}[{', '.join(str(n) for n in spec['shape'])}]{values}"
+
+
+def _accuracy(precision: str, found: dict[str, Any]) -> str:
+    off, same = found["difference"], found["agreement"]
+    return f"{precision}: off by at most {off:.2g} on the stored sample, same first answer for {same:.0%}"
 
 
 def _finish(manifest: Manifest) -> str:

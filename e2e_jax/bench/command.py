@@ -79,9 +79,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> Any:
+    """What the options ask for."""
     from e2e_jax.bench.run import Plan
 
-    """What the options ask for."""
     runs = min(options.runs, QUICK_RUNS) if options.quick else options.runs
     batch_runs = options.batch_runs or max(runs // options.batch, 1)
     engines = None if options.engines is None else [n.strip() for n in options.engines.split(",") if n != "none"]

@@ -70,12 +70,27 @@ def _jax2onnx() -> Any:
     if not hasattr(core, "ClosedJaxpr"):
         core.ClosedJaxpr = jax.extend.core.ClosedJaxpr
     try:
-        import jax2onnx
+        with _unchanged(jnp, jax.lax, jax.nn, nnx):
+            import jax2onnx
+
+            _register(jax2onnx)
     except ImportError as error:
         fix = "pip install 'e2e_jax[onnx]'"
         raise ConfigError("to_onnx: jax2onnx must be installed.", str(error), fix) from None
-    _register(jax2onnx)
     return jax2onnx
+
+
+@contextlib.contextmanager
+def _unchanged(*modules: Any) -> Iterator[None]:
+    """Puts back what is replaced in modules: importing jax2onnx leaves a ``jnp.cumsum`` of its own to everyone."""
+    before = [(module, dict(vars(module))) for module in modules]
+    try:
+        yield
+    finally:
+        for module, names in before:
+            for name, value in names.items():
+                if getattr(module, name, None) is not value:
+                    setattr(module, name, value)
 
 
 def _register(converter: Any) -> None:

@@ -152,3 +152,19 @@ except KeyboardInterrupt:
     print("caught")
 """
     assert output_of(code) == ["caught"]
+
+
+def test_conversion_leaves_the_functions_of_jax_as_they_are():
+    found = """
+import jax, jax.numpy as jnp
+from flax import nnx
+from e2e_jax.engines.onnx_graph import to_onnx
+
+before = [dict(vars(module)) for module in (jnp, jax.lax, jax.nn, nnx)]
+to_onnx(lambda x: x.mean((1, 2)), (8, 8, 3))
+after = [dict(vars(module)) for module in (jnp, jax.lax, jax.nn, nnx)]
+print([name for old, new in zip(before, after) for name in old if new.get(name) is not old[name]])
+print(jnp.cumsum(jnp.ones(3), -1).tolist())
+"""
+    done = subprocess.run([sys.executable, "-c", found], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[]", "[1.0, 2.0, 3.0]"]
