@@ -99,25 +99,25 @@ class Interpreter:
         return pooling.maximum(plain(read[0]), equation.params)
 
     def _multiply(self, equation: core.JaxprEqn, read: list[Any]) -> Any:
-        for value, other in (read, read[::-1]):
-            if (factor := _per_channel(value, other)) is not None:
-                return _times(equation, read, value, factor)
+        for place in (0, 1):
+            if (factor := _per_channel(equation, read, place)) is not None:
+                return _times(equation, read, read[place], factor)
         return None
 
     def _divide(self, equation: core.JaxprEqn, read: list[Any]) -> Any:
-        divisor = _per_channel(*read)
+        divisor = _per_channel(equation, read, 0)
         if divisor is None:
             return None
         return _times(equation, read, read[0], worked_out(lambda x: 1 / x, divisor))
 
     def _add(self, equation: core.JaxprEqn, read: list[Any]) -> Any:
-        for value, other in (read, read[::-1]):
-            if (term := _per_channel(value, other)) is not None:
-                return _plus(equation, read, value, term)
+        for place in (0, 1):
+            if (term := _per_channel(equation, read, place)) is not None:
+                return _plus(equation, read, read[place], term)
         return None
 
     def _subtract(self, equation: core.JaxprEqn, read: list[Any]) -> Any:
-        term = _per_channel(*read)
+        term = _per_channel(equation, read, 0)
         return None if term is None else _plus(equation, read, read[0], worked_out(jnp.negative, term))
 
     def _convert(self, equation: core.JaxprEqn, read: list[Any]) -> Any:
@@ -130,9 +130,12 @@ class Interpreter:
         return Scaled(converted, value.base, value.scale, value.shift)
 
 
-def _per_channel(value: Any, other: Any) -> Any:
-    """The constant ``other`` as ``(c,)`` or scalar, where ``value`` is something it can be folded into."""
+def _per_channel(equation: core.JaxprEqn, read: list[Any], place: int) -> Any:
+    """The constant beside ``read[place]`` as ``(c,)`` or scalar, where that is something it can be folded into."""
+    value, other = read[place], read[1 - place]
     if not isinstance(other, Constant) or isinstance(value, Constant) or other.channels is None:
+        return None
+    if shape_of(equation.invars[place]) != shape_of(equation.outvars[0]):  # the constant has more rows: it repeats
         return None
     array = value.kernel if isinstance(value, Waiting) else plain(value)
     if array.ndim == 0 or np.shape(other.channels) not in ((), (1,), array.shape[-1:]):
