@@ -88,6 +88,8 @@ class Interpreter:
         floats = array.dtype == plain(kernel).dtype == jnp.float32
         if not isinstance(kernel, Constant) or isinstance(x, Constant) or not floats:
             return None
+        if equation.outvars[0].aval.dtype != jnp.float32:
+            return None
         if dimensions != (((array.ndim - 1,), (0,)), ((), ())) or kernel.value.ndim != 2:
             return None
         if isinstance(x, Scaled):

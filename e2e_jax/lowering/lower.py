@@ -66,7 +66,7 @@ def lower(
     def lowered(*args: Any, **kwargs: Any) -> Any:
         closed, shape = traced(function, *args, **kwargs)
         weights = [isinstance(path[0], int) and path[0] in parameters for path in _paths(args, kwargs)]
-        given = jax.tree.leaves((args, kwargs))
+        given = [jax.numpy.asarray(leaf) for leaf in jax.tree.leaves((args, kwargs))]  # they may be numbers
         outputs = rewritten(closed, given, weights, Choices(choices, precision=precision))
         return jax.tree.unflatten(jax.tree.structure(shape), outputs)
 
