@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,6 +21,9 @@ from e2e_jax.lowering.scaled import Scaled
 
 #: Equations that only hold another jaxpr, by the name of its parameter. Custom derivatives are left whole.
 INLINED = {"jit": "jaxpr", "closed_call": "call_jaxpr", "remat2": "jaxpr", "checkpoint": "jaxpr"}
+
+#: Equations that a layer before them can do in its weights.
+FOLDED = {"mul", "div", "add", "sub"}
 
 
 class Interpreter:
@@ -61,6 +65,7 @@ class Interpreter:
             inner = equation.params[INLINED[name]]
             inner = inner if isinstance(inner, core.ClosedJaxpr) else core.ClosedJaxpr(inner, ())
             return self.run(inner, [settled(value) for value in read])
+        read = read if name in FOLDED else [settled(value) for value in read]
         if name in self.rules and (better := self.rules[name](equation, read)) is not None:
             return [better]
         return _bind(equation, [settled(value) for value in read])
@@ -72,30 +77,36 @@ class Interpreter:
         if convolution is None:
             return None
         constant = isinstance(kernel, Constant)
+        layer = functools.partial(
+            convolution_layer,
+            convolution=convolution,
+            choices=self.choices,
+            constant=constant,
+            exactness=equation.params["precision"],
+        )
         if not constant:
-            return convolution_layer(array, convolution, self.choices, constant=False)(plain(kernel))
+            return layer(array)(plain(kernel))
         unpadded = not any(before or after for before, after in convolution.padding)
         if isinstance(x, Scaled) and unpadded and convolution.groups == 1:
             weights, shift = x.into(kernel.value)
-            layer = convolution_layer(x.source, convolution, self.choices, constant=True)
-            return Waiting(layer, weights, shift=shift)
-        return Waiting(convolution_layer(array, convolution, self.choices, constant=True), kernel.value)
+            return Waiting(layer(x.source), weights, shift=shift)
+        return Waiting(layer(array), kernel.value)
 
     def _dense(self, equation: core.JaxprEqn, read: list[Any]) -> Any:
         x, kernel = read
-        dimensions = equation.params["dimension_numbers"]
+        dimensions, exactness = equation.params["dimension_numbers"], equation.params["precision"]
         array = plain(x)
         floats = array.dtype == plain(kernel).dtype == jnp.float32
         if not isinstance(kernel, Constant) or isinstance(x, Constant) or not floats:
             return None
-        if equation.outvars[0].aval.dtype != jnp.float32:
+        if equation.params["preferred_element_type"] not in (None, jnp.float32):
             return None
         if dimensions != (((array.ndim - 1,), (0,)), ((), ())) or kernel.value.ndim != 2:
             return None
         if isinstance(x, Scaled):
             weights, shift = x.into(kernel.value)
-            return Waiting(dense_layer(x.source, dimensions, self.choices), weights, shift=shift)
-        return Waiting(dense_layer(array, dimensions, self.choices), kernel.value)
+            return Waiting(dense_layer(x.source, dimensions, self.choices, exactness), weights, shift=shift)
+        return Waiting(dense_layer(array, dimensions, self.choices, exactness), kernel.value)
 
     def _pool(self, equation: core.JaxprEqn, read: list[Any]) -> Any:
         return pooling.maximum(plain(read[0]), equation.params)
