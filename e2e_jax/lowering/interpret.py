@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,6 +21,9 @@ from e2e_jax.lowering.scaled import Scaled
 
 #: Equations that only hold another jaxpr, by the name of its parameter. Custom derivatives are left whole.
 INLINED = {"jit": "jaxpr", "closed_call": "call_jaxpr", "remat2": "jaxpr", "checkpoint": "jaxpr"}
+
+#: Equations that a layer before them can do in its weights.
+FOLDED = {"mul", "div", "add", "sub"}
 
 
 class Interpreter:
@@ -61,6 +65,7 @@ class Interpreter:
             inner = equation.params[INLINED[name]]
             inner = inner if isinstance(inner, core.ClosedJaxpr) else core.ClosedJaxpr(inner, ())
             return self.run(inner, [settled(value) for value in read])
+        read = read if name in FOLDED else [settled(value) for value in read]
         if name in self.rules and (better := self.rules[name](equation, read)) is not None:
             return [better]
         return _bind(equation, [settled(value) for value in read])
@@ -72,52 +77,60 @@ class Interpreter:
         if convolution is None:
             return None
         constant = isinstance(kernel, Constant)
+        layer = functools.partial(
+            convolution_layer,
+            convolution=convolution,
+            choices=self.choices,
+            constant=constant,
+            exactness=equation.params["precision"],
+        )
         if not constant:
-            return convolution_layer(array, convolution, self.choices, constant=False)(plain(kernel))
+            return layer(array)(plain(kernel))
         unpadded = not any(before or after for before, after in convolution.padding)
         if isinstance(x, Scaled) and unpadded and convolution.groups == 1:
             weights, shift = x.into(kernel.value)
-            layer = convolution_layer(x.source, convolution, self.choices, constant=True)
-            return Waiting(layer, weights, shift=shift)
-        return Waiting(convolution_layer(array, convolution, self.choices, constant=True), kernel.value)
+            return Waiting(layer(x.source), weights, shift=shift)
+        return Waiting(layer(array), kernel.value)
 
     def _dense(self, equation: core.JaxprEqn, read: list[Any]) -> Any:
         x, kernel = read
-        dimensions = equation.params["dimension_numbers"]
+        dimensions, exactness = equation.params["dimension_numbers"], equation.params["precision"]
         array = plain(x)
         floats = array.dtype == plain(kernel).dtype == jnp.float32
         if not isinstance(kernel, Constant) or isinstance(x, Constant) or not floats:
+            return None
+        if equation.params["preferred_element_type"] not in (None, jnp.float32):
             return None
         if dimensions != (((array.ndim - 1,), (0,)), ((), ())) or kernel.value.ndim != 2:
             return None
         if isinstance(x, Scaled):
             weights, shift = x.into(kernel.value)
-            return Waiting(dense_layer(x.source, dimensions, self.choices), weights, shift=shift)
-        return Waiting(dense_layer(array, dimensions, self.choices), kernel.value)
+            return Waiting(dense_layer(x.source, dimensions, self.choices, exactness), weights, shift=shift)
+        return Waiting(dense_layer(array, dimensions, self.choices, exactness), kernel.value)
 
     def _pool(self, equation: core.JaxprEqn, read: list[Any]) -> Any:
         return pooling.maximum(plain(read[0]), equation.params)
 
     def _multiply(self, equation: core.JaxprEqn, read: list[Any]) -> Any:
-        for value, other in (read, read[::-1]):
-            if (factor := _per_channel(value, other)) is not None:
-                return _times(equation, read, value, factor)
+        for place in (0, 1):
+            if (factor := _per_channel(equation, read, place)) is not None:
+                return _times(equation, read, read[place], factor)
         return None
 
     def _divide(self, equation: core.JaxprEqn, read: list[Any]) -> Any:
-        divisor = _per_channel(*read)
+        divisor = _per_channel(equation, read, 0)
         if divisor is None:
             return None
         return _times(equation, read, read[0], 1 / divisor)
 
     def _add(self, equation: core.JaxprEqn, read: list[Any]) -> Any:
-        for value, other in (read, read[::-1]):
-            if (term := _per_channel(value, other)) is not None:
-                return _plus(equation, read, value, term)
+        for place in (0, 1):
+            if (term := _per_channel(equation, read, place)) is not None:
+                return _plus(equation, read, read[place], term)
         return None
 
     def _subtract(self, equation: core.JaxprEqn, read: list[Any]) -> Any:
-        term = _per_channel(*read)
+        term = _per_channel(equation, read, 0)
         return None if term is None else _plus(equation, read, read[0], -term)
 
     def _convert(self, equation: core.JaxprEqn, read: list[Any]) -> Any:
@@ -130,9 +143,12 @@ class Interpreter:
         return Scaled(converted, value.base, value.scale, value.shift)
 
 
-def _per_channel(value: Any, other: Any) -> Any:
-    """The constant ``other`` as ``(c,)`` or scalar, where ``value`` is something it can be folded into."""
+def _per_channel(equation: core.JaxprEqn, read: list[Any], place: int) -> Any:
+    """The constant beside ``read[place]`` as ``(c,)`` or scalar, where that is something it can be folded into."""
+    value, other = read[place], read[1 - place]
     if not isinstance(other, Constant) or isinstance(value, Constant) or other.channels is None:
+        return None
+    if shape_of(equation.invars[place]) != shape_of(equation.outvars[0]):  # the constant has more rows: it repeats
         return None
     array = value.kernel if isinstance(value, Waiting) else plain(value)
     if array.ndim == 0 or np.shape(other.channels) not in ((), (1,), array.shape[-1:]):

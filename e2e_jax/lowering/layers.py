@@ -8,30 +8,47 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from e2e_jax.lowering.choose import Choices
 from e2e_jax.lowering.convolution import Convolution
-from e2e_jax.lowering.product import product
+from e2e_jax.lowering.product import operand, product
 from e2e_jax.lowering.ways import WAYS, convolve
 from e2e_jax.types import Array
 
 type Layer = Callable[[Array], jax.Array]  # from its kernel to its output
 
 
-def convolution_layer(x: Array, convolution: Convolution, choices: Choices, *, constant: bool) -> Layer:
+def convolution_layer(
+    x: Array, convolution: Convolution, choices: Choices, *, constant: bool, exactness: Any = None
+) -> Layer:
     """A convolution of ``x`` as a function of the kernel ``(…, in / groups, out)``."""
     way = choices(convolution, constant=constant)
 
     def layer(kernel: Array) -> jax.Array:
         prepared = WAYS[way].prepare(kernel, choices.precision)
-        return convolve(x, kernel, prepared, convolution, way=way, precision=choices.precision)
+        options = {"way": way, "precision": choices.precision, "exactness": exactness}
+        return convolve(x, kernel, prepared, convolution, **options)
 
     return layer
 
 
-def dense_layer(x: Array, dimensions: Any, choices: Choices) -> Layer:
+def dense_layer(x: Array, dimensions: Any, choices: Choices, exactness: Any = None) -> Layer:
     """A matrix product of ``x`` as a function of the kernel, whose last axis is that of the output."""
-    return lambda kernel: product(x, kernel, dimensions, choices.precision)
+
+    def elsewhere(x: Array, kernel: Array, prepared: Array) -> jax.Array:
+        return product(x, kernel, dimensions, "float32", exactness)
+
+    def here(x: Array, kernel: Array, prepared: Array) -> jax.Array:
+        return product(x, prepared, dimensions, choices.precision, exactness)
+
+    def layer(kernel: Array) -> jax.Array:
+        prepared = operand(kernel, choices.precision)
+        if choices.precision == "float32":
+            return elsewhere(x, kernel, prepared)
+        return lax.platform_dependent(x, kernel, prepared, cpu=here, default=elsewhere)
+
+    return layer
 
 
 @dataclasses.dataclass(frozen=True)

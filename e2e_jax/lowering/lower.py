@@ -69,7 +69,7 @@ def lower(
     def lowered(*args: Any, **kwargs: Any) -> Any:
         closed, shape = _traced(function, *args, **kwargs)
         weights = [isinstance(path[0], int) and path[0] in parameters for path in _paths(args, kwargs)]
-        leaves = jax.tree.leaves((args, kwargs))
+        leaves = [jax.numpy.asarray(leaf) for leaf in jax.tree.leaves((args, kwargs))]  # they may be numbers
         stages = _divided(closed, leaves, weights, Choices(choices, precision=precision))
         inputs, given = _parted(leaves, weights)
         outputs = stages.run(_at_once(closed, stages.prepare, given), inputs)

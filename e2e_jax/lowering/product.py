@@ -18,7 +18,7 @@ def operand(matrix: Array, precision: str) -> jax.Array:
     return jnp.asarray(matrix).astype(precision)
 
 
-def product(left: Array, right: Array, dimensions: Any, precision: str) -> jax.Array:
-    """``lax.dot_general`` of two factors, summed in float32."""
+def product(left: Array, right: Array, dimensions: Any, precision: str, exactness: Any = None) -> jax.Array:
+    """``lax.dot_general`` of two factors, summed in float32; `jax.lax.Precision` of GPUs."""
     left, right = operand(left, precision), operand(right, precision)
-    return lax.dot_general(left, right, dimensions, preferred_element_type=jnp.float32)
+    return lax.dot_general(left, right, dimensions, precision=exactness, preferred_element_type=jnp.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 from jax import lax
@@ -48,7 +48,14 @@ WAYS: dict[str, Way] = {
 
 
 def convolve(
-    x: Array, kernel: Array, prepared: Array, convolution: Convolution, *, way: str, precision: str
+    x: Array,
+    kernel: Array,
+    prepared: Array,
+    convolution: Convolution,
+    *,
+    way: str,
+    precision: str,
+    exactness: Any = None,
 ) -> jax.Array:
     """The convolution: in the given way on CPU, as XLA has it everywhere else.
 
@@ -59,17 +66,18 @@ def convolve(
         convolution: What to compute.
         way: A name of `WAYS`.
         precision: ``"float32"`` or ``"bfloat16"``, of the factors of matrix products.
+        exactness: `jax.lax.Precision` asked for of other platforms; on CPU float32 is float32.
 
     Returns:
         ``(b, …, out)`` float32.
     """
     if way == "native":
-        return native.convolve(x, kernel, convolution)
+        return native.convolve(x, kernel, convolution, exactness)
 
     def here(x: Array, kernel: Array, prepared: Array) -> jax.Array:
         return WAYS[way].run(x, prepared, convolution, precision)
 
     def elsewhere(x: Array, kernel: Array, prepared: Array) -> jax.Array:
-        return native.convolve(x, kernel, convolution)
+        return native.convolve(x, kernel, convolution, exactness)
 
     return lax.platform_dependent(x, kernel, prepared, cpu=here, default=elsewhere)
