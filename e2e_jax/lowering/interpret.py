@@ -15,7 +15,7 @@ from e2e_jax.lowering import pooling
 from e2e_jax.lowering.choose import Choices
 from e2e_jax.lowering.constants import Constant
 from e2e_jax.lowering.convolution import described
-from e2e_jax.lowering.evaluate import bind, literal
+from e2e_jax.lowering.evaluate import bind, literal, shape_of
 from e2e_jax.lowering.layers import Waiting, convolution_layer, dense_layer
 from e2e_jax.lowering.scaled import Scaled
 
