@@ -6,6 +6,10 @@ from collections.abc import Mapping
 
 from e2e_jax.lowering.convolution import Convolution
 
+#: Input channels of a group up to which shifted sums beat XLA's grouped convolution: with four 3.1 ms against 10.7 ms
+#: on 56 x 56 x 128, with eight no longer.
+SHIFTED_CHANNELS = 4
+
 #: Channels in and out from which Winograd's transforms, which grow with channels alone, cost less than they save.
 WINOGRAD_CHANNELS = 128
 
@@ -35,12 +39,10 @@ def by_rule(convolution: Convolution, *, constant: bool, precision: str) -> str:
         >>> by_rule(layer, constant=True, precision="float32"), by_rule(layer, constant=False, precision="float32")
         ('winograd', 'native')
     """
-    if convolution.depthwise:
-        return "shifted"
+    if convolution.groups > 1:
+        return "shifted" if convolution.seen <= SHIFTED_CHANNELS else "native"
     if convolution.pointwise:
         return "patches"
-    if convolution.groups != 1:
-        return "native"
     if precision == "bfloat16" and convolution.inputs >= BFLOAT16_CHANNELS:
         return "patches"
     return "winograd" if constant and _suits_winograd(convolution) else "native"

@@ -59,9 +59,9 @@ class Convolution:
         return self.groups == 1 and set(self.kernel) == {1} and untouched
 
     @property
-    def depthwise(self) -> bool:
-        """Whether each output sees one input channel."""
-        return self.groups == self.inputs > 1
+    def seen(self) -> int:
+        """Input channels that an output channel sees: one, if it is depthwise."""
+        return self.inputs // self.groups
 
     @property
     def dimensions(self) -> lax.ConvDimensionNumbers:

@@ -34,7 +34,7 @@ WAYS: dict[str, Way] = {
         lambda x, kernel, convolution, precision: native.convolve(x, kernel, convolution),
     ),
     "shifted": Way(
-        lambda convolution: convolution.depthwise,
+        lambda convolution: convolution.groups > 1,
         lambda kernel, precision: jax.numpy.asarray(kernel),
         lambda x, kernel, convolution, precision: shifted.convolve(x, kernel, convolution),
     ),
