@@ -34,8 +34,9 @@ def lower(
     """Makes a function faster on CPU; wrap it before `jax.jit`, and nothing else changes.
 
     Constant scales and shifts, such as batch normalisation in evaluation, go into the weights before them.
-    Convolutions of small groups, such as depthwise ones, become sums of shifted images, 1 x 1 convolutions matrix products, wide 3 x 3 ones
-    Winograd's; the others, and every one on other platforms than CPU, stay as they are.
+    Convolutions of small groups, such as depthwise ones, become sums of shifted images, 1 x 1 ones matrix products,
+    wide 3 x 3 ones Winograd's, and max pooling the largest of shifted images. The others, and every one on other
+    platforms than CPU, stay as they are.
 
     Args:
         function: Of arrays or trees of arrays. What it closes over, such as an `nnx.Module`, is constant.
