@@ -13,7 +13,7 @@ import numpy as np
 from e2e_jax.types import Array
 
 type Size = int | Array  # pixels; an int, a symbolic dimension of jax.export, or a traced int32 scalar
-type Extents = tuple[Size, Size]  # height and width
+type Extents = tuple[Size, Size]  # height and width in pixels
 type Bound = tuple[Size, Size]  # numerator and denominator of a scale that is never exceeded
 
 SINGLE_PRECISION = (8, 23)  # bits of exponent and mantissa: IEEE 754 binary32

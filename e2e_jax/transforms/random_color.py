@@ -16,10 +16,11 @@ from e2e_jax.ops.hsv import HALF_TURN
 from e2e_jax.ops.jitter import STEPS, jitter
 from e2e_jax.ops.levels import Numerics
 from e2e_jax.ops.lighting import lighting
+from e2e_jax.ops.sizes import Extents
 from e2e_jax.transforms.base import Imagewise, Pointwise, Random
 from e2e_jax.transforms.check import interval_number, one_of, probability, span
 from e2e_jax.transforms.color import LIBRARIES
-from e2e_jax.transforms.run import Extents, Numbers
+from e2e_jax.transforms.run import Numbers
 from e2e_jax.types import Array, Sample
 
 

@@ -13,7 +13,7 @@ from e2e_jax.ops.draws import draw_crop, draw_resized_crop, draw_zoom_out
 from e2e_jax.ops.framing import crop_resize_plan
 from e2e_jax.ops.plans import Geometry
 from e2e_jax.ops.selections import PadMode, crop_plan, flip_plan, pad_plan
-from e2e_jax.ops.sizes import Size, is_static, value
+from e2e_jax.ops.sizes import Extents, Size, is_static, value
 from e2e_jax.transforms.base import Geometric, Random
 from e2e_jax.transforms.check import (
     borders,
@@ -27,7 +27,7 @@ from e2e_jax.transforms.check import (
     span,
 )
 from e2e_jax.transforms.geometry import PAD_MODES
-from e2e_jax.transforms.run import Extents, Numbers
+from e2e_jax.transforms.run import Numbers
 from e2e_jax.types import Sample
 
 

@@ -14,12 +14,11 @@ from e2e_jax.errors import ConfigError
 from e2e_jax.ops.matrices import move_boxes, move_points
 from e2e_jax.ops.placement import placement
 from e2e_jax.ops.plans import Geometry, Plan, transform
-from e2e_jax.ops.sizes import Size, fills_array, value
+from e2e_jax.ops.sizes import Extents, Size, fills_array, value
 from e2e_jax.transforms.door import Images, enter, key_of, leave
 from e2e_jax.transforms.notes import in_step, in_steps, shape_of
 from e2e_jax.types import Array, PaddedImages, Sample
 
-type Extents = tuple[Size, Size]  # height and width in pixels
 type Numbers = Any  # what a random step drew for one sample: a tree of arrays
 type Draws = tuple[Numbers, ...]  # one entry per step, None for those that draw nothing
 
