@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
+from e2e_jax.lowering import winograd
 from e2e_jax.lowering.convolution import Convolution
 
 #: Channels in and out from which Winograd's transforms, which grow with channels alone, cost less than they save.
@@ -47,9 +49,8 @@ def by_rule(convolution: Convolution, *, constant: bool, precision: str) -> str:
 
 
 def _suits_winograd(convolution: Convolution) -> bool:
-    square = convolution.kernel == (3, 3) and convolution.strides == convolution.dilation == (1, 1)
     wide = min(convolution.inputs, convolution.outputs) >= WINOGRAD_CHANNELS
-    return square and wide and convolution.result[0] * convolution.result[1] >= WINOGRAD_PIXELS
+    return winograd.fits(convolution) and wide and math.prod(convolution.result) >= WINOGRAD_PIXELS
 
 
 class Choices:
