@@ -10,8 +10,8 @@ import jax
 import numpy as np
 from PIL import Image
 
-from e2e_jax import machine, zoo
-from e2e_jax.bench.contestants import END_TO_END, NETWORK_ONLY, SEPARATE, VERSION, Contestant, in_jax
+from e2e_jax import zoo
+from e2e_jax.bench.contestants import END_TO_END, NETWORK_ONLY, SEPARATE, VERSION, Contestant, in_jax, precisions
 from e2e_jax.bench.report import Report, Row
 from e2e_jax.bench.run import Plan, run
 from e2e_jax.bench.text import as_text
@@ -67,7 +67,7 @@ def main() -> str:
 
 def lowered(work: Work, _: Path) -> Iterator[Contestant]:
     """The network through the lowering pass, in each precision that this processor multiplies in hardware."""
-    for precision in PRECISIONS if machine.has_bfloat16() else ("float32",):
+    for precision in precisions():
 
         def compiled(function: Any, precision: str = precision) -> Any:
             return jax.jit(lower(function, precision=precision), compiler_options=compiler_options())

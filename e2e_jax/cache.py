@@ -24,13 +24,13 @@ from pathlib import Path
 import jax
 import jaxlib
 
-from e2e_jax.machine import CPUINFO
+from e2e_jax.machine import cpuinfo
 
 SETTING = "E2E_JAX_CACHE"  # environment variable: a folder, or OFF
 OFF = "off"
 ENDING = ".xla"  # of an entry's name; nothing else is ever removed
 LARGEST = 1 << 30  # bytes of all entries; an EfficientNet-Lite0 takes 0.2 million per batch size
-PROCESSOR = ("flags", "Features", "isa", "model name")  # lines of CPUINFO on x86, ARM, RISC-V; and x86 again
+PROCESSOR = ("flags", "Features", "isa", "model name")  # lines of `cpuinfo` on x86, ARM, RISC-V; and x86 again
 COMPRESSION = 1  # zlib level; higher ones take longer than they save
 DIGEST = hashlib.sha256().digest_size  # bytes at the start of an entry
 
@@ -151,10 +151,8 @@ def machine(device: jax.Device) -> str | None:
 
 def processor(device: jax.Device) -> tuple[str, ...]:
     """The processor's features as the kernel and as XLA see them; empty where neither tells."""
-    found: tuple[str, ...] = ()
-    with contextlib.suppress(OSError):
-        lines = CPUINFO.read_text().splitlines()
-        found = tuple(sorted({line for line in lines if line.partition(":")[0].strip() in PROCESSOR}))
+    lines = cpuinfo().splitlines()
+    found = tuple(sorted({line for line in lines if line.partition(":")[0].strip() in PROCESSOR}))
     with contextlib.suppress(Exception):  # an inner part of JAX: where it is gone, the kernel's word remains
         from jax._src.lib import xla_client
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+SHOWN = 300  # characters of what another library had to say
 
 
 class E2EError(Exception):
@@ -41,6 +44,32 @@ class ConfigError(E2EError, ValueError):
 
 class ArtifactError(E2EError, ValueError):
     """An ``.e2e`` artifact cannot be written, or is damaged, foreign, or of another format version."""
+
+
+@contextlib.contextmanager
+def blamed(expected: str, fix: str, *, on: str = "") -> Iterator[None]:
+    """Turns whatever code that is not ours raises into a `ConfigError`; ours pass as they are.
+
+    Args:
+        expected: As for `E2EError`.
+        fix: Likewise.
+        on: Whose code it is, to show before the error.
+
+    Example:
+        >>> with blamed("lower: the function must be traceable.", "see the error above.", on="f"):
+        ...     raise KeyError("x")
+        Traceback (most recent call last):
+        e2e_jax.errors.ConfigError: lower: the function must be traceable.
+          Received: f: KeyError: 'x'
+          Fix: see the error above.
+    """
+    try:
+        yield
+    except E2EError:
+        raise
+    except Exception as error:  # others' code may raise anything
+        whose = f"{on}: " if on else ""
+        raise ConfigError(expected, f"{whose}{type(error).__name__}: {str(error)[:SHOWN]}", fix) from error
 
 
 def known_arguments[**P, R](call: Callable[P, R]) -> Callable[P, R]:

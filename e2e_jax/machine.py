@@ -31,7 +31,7 @@ def threads() -> int:
 @functools.cache
 def processor() -> str:
     """Its name as the kernel or the platform gives it."""
-    return _cpuinfo().get("model name", "") or platform.processor() or platform.machine()
+    return _first_core().get("model name", "") or platform.processor() or platform.machine()
 
 
 @functools.cache
@@ -42,7 +42,7 @@ def features() -> tuple[str, ...]:
         >>> set(features()) <= set(NOTABLE)
         True
     """
-    facts = _cpuinfo()
+    facts = _first_core()
     flags = set((facts.get("flags") or facts.get("Features", "")).split())  # x86, Arm
     return tuple(name for name in NOTABLE if name in flags)
 
@@ -52,11 +52,14 @@ def has_bfloat16() -> bool:
     return not BFLOAT16.isdisjoint(features())
 
 
-def _cpuinfo() -> dict[str, str]:
-    """Of the first core."""
+def cpuinfo() -> str:
+    """What the kernel says of each core, a line per fact; empty where it says nothing."""
     try:
-        first = CPUINFO.read_text().split("\n\n")[0]
+        return CPUINFO.read_text()
     except (OSError, UnicodeDecodeError):
-        return {}
-    pairs = (line.partition(":") for line in first.splitlines())
+        return ""
+
+
+def _first_core() -> dict[str, str]:
+    pairs = (line.partition(":") for line in cpuinfo().split("\n\n")[0].splitlines())
     return {name.strip(): value.strip() for name, _, value in pairs}

@@ -14,7 +14,8 @@ import pytest
 from model_fixtures import WEIGHTS, photo, tiny_model
 
 import e2e_jax as e2e
-from e2e_jax import cache, compiled
+from e2e_jax import cache, compiled, machine
+from e2e_jax.compiler import compiler_options
 
 SECOND_PROCESS = """
 import sys, jax, numpy as np, e2e_jax as e2e
@@ -37,6 +38,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def machines():
     """For tests that change what the machine seems to be."""
+    compiler_options()  # remembers what the machine is
     cache.machine.cache_clear()
     yield
     cache.machine.cache_clear()
@@ -155,8 +157,8 @@ def test_features_versions_and_options_are_in_the_key(tiny_file, folder, monkeyp
     device = jax.devices()[0]
     names = [cache.opened(device).folder.name]
     for place, name, value in [
-        (cache, "CPUINFO", _cpuinfo(folder.parent, "flags : fpu avx2")),
-        (cache, "CPUINFO", _cpuinfo(folder.parent, "flags : fpu avx2 avx512f")),
+        (machine, "CPUINFO", _cpuinfo(folder.parent, "flags : fpu avx2")),
+        (machine, "CPUINFO", _cpuinfo(folder.parent, "flags : fpu avx2 avx512f")),
         (cache.platform, "machine", lambda: "aarch64"),
         (cache.jaxlib, "__version__", "99.0"),
         (cache, "processor", lambda device: ("another fingerprint",)),
@@ -180,7 +182,7 @@ def _cpuinfo(folder, flags):
 
 
 def test_xla_tells_the_features_it_compiles_for(monkeypatch):
-    monkeypatch.setattr(cache, "CPUINFO", Path("/no/such/file"))
+    monkeypatch.setattr(machine, "CPUINFO", Path("/no/such/file"))
     (by_xla,) = cache.processor(jax.devices()[0])
     topology = type(_topology()).deserialize(_topology().serialize().replace(b"64bit", b"65bit"))
     assert by_xla == str(_topology().fingerprint()) != str(topology.fingerprint())

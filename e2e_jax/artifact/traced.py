@@ -13,11 +13,14 @@ from flax import nnx
 from flax.errors import TraceContextError
 
 from e2e_jax.artifact.params import Path_, named_leaves
-from e2e_jax.errors import ConfigError, E2EError
+from e2e_jax.errors import SHOWN, ConfigError, blamed
 from e2e_jax.model import EndToEnd, split_at_geometry
 from e2e_jax.types import Array, PaddedImages
 
 PROBE = 1 << 15  # pixels; any image larger than every crop shows what sizes the geometry leaves
+
+#: What to do about a network that changes itself.
+NO_STATE = "draw no random numbers in evaluation mode: an exported program would draw the same ones every time."
 
 #: Of the inverse program: sizes, boxes and key points of one photo.
 INVERSE_INPUTS = (((2,), np.int32), ((1, 4), np.float32), ((1, 2), np.float32))
@@ -105,17 +108,13 @@ def traceable(name: str) -> Iterator[None]:
     Raises:
         ConfigError: The program cannot be traced with symbolic shapes, or changes the state of the network.
     """
-    try:
-        yield
-    except E2EError:
-        raise
-    except TraceContextError as error:
-        fix = "draw no random numbers in evaluation mode: an exported program would draw the same ones every time."
-        raise ConfigError("export: the network must not change its state.", str(error)[:300], fix) from error
-    except Exception as error:  # the network's own code may raise anything when it is given symbolic shapes
-        fix = "use shapes that depend only on the input's; see the error above for the operation."
-        received = f"{type(error).__name__}: {str(error)[:300]}"
-        raise ConfigError(f"export: the {name} program must be traceable.", received, fix) from error
+    fix = "use shapes that depend only on the input's; see the error above for the operation."
+    with blamed(f"export: the {name} program must be traceable.", fix):
+        try:
+            yield
+        except TraceContextError as error:
+            received = str(error)[:SHOWN]
+            raise ConfigError("export: the network must not change its state.", received, NO_STATE) from error
 
 
 class Sizes(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib.metadata
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -88,7 +89,7 @@ def field(
     if "onnxruntime" in engines:
         yield from _in_engine(work, "onnxruntime", "float32", lambda: OnnxRuntime(graph, batch=batch))
     if "openvino" in engines:
-        for precision in ("float32", "bfloat16") if machine.has_bfloat16() else ("float32",):
+        for precision in precisions():
             make = _openvino(graph, batch, precision)
             yield from _in_engine(work, "openvino", precision, make)
 
@@ -114,21 +115,29 @@ def in_jax(
 
 def artifacts(work: Work, folder: Path) -> Iterator[Contestant]:
     """The exported file, in each precision; it is exported once."""
-    for precision in PRECISIONS if machine.has_bfloat16() else PRECISIONS[:1]:
+    for precision in precisions():
         path = folder / f"{precision}.e2e"
         if not path.exists():
             export(work.model, path, precision=precision, max_difference=ANY, progress=False)
-        start = time.perf_counter()
-        predictor = load(path)
-        seconds = time.perf_counter() - start
+        predictor, seconds = _loaded(functools.partial(load, path))
         dense = predictor._runner.dense  # `predict` would fill a batch of 25 up to 32
         yield Contestant("e2e_jax", VERSION, END_TO_END, precision, dense, seconds, jax.default_backend())
 
 
-def _in_engine(work: Work, name: str, precision: str, make: Callable[[], Any]) -> Iterator[Contestant]:
+def precisions() -> tuple[str, ...]:
+    """Those whose products this processor computes in hardware."""
+    return PRECISIONS if machine.has_bfloat16() else PRECISIONS[:1]
+
+
+def _loaded[T](make: Callable[[], T]) -> tuple[T, float]:
+    """What something makes, and the seconds that takes."""
     start = time.perf_counter()
-    engine = make()
-    seconds = time.perf_counter() - start
+    made = make()
+    return made, time.perf_counter() - start
+
+
+def _in_engine(work: Work, name: str, precision: str, make: Callable[[], Any]) -> Iterator[Contestant]:
+    engine, seconds = _loaded(make)
     title, version = catalog.ENGINES[name].title, catalog.version(name)
     for flow, run in _flows(work, engine).items():
         yield Contestant(title, version, flow, precision, _finishing(work.finish_by_hand, run), seconds)

@@ -85,9 +85,7 @@ def _engines(asked: Sequence[str] | None) -> tuple[list[str], dict[str, str]]:
     if asked is not None:
         catalog.require(asked)
         return list(asked), {}
-    missing = {
-        e.title: f"pip install 'e2e_jax[{e.extras}]'" for n, e in catalog.ENGINES.items() if catalog.missing(n)
-    }
+    missing = {engine.title: engine.command for name, engine in catalog.ENGINES.items() if catalog.missing(name)}
     return [name for name in catalog.ENGINES if not catalog.missing(name)], missing
 
 

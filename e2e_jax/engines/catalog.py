@@ -23,6 +23,11 @@ class Engine(NamedTuple):
     packages: tuple[str, ...]
     extras: str
 
+    @property
+    def command(self) -> str:
+        """What installs it."""
+        return f"pip install 'e2e_jax[{self.extras}]'"
+
 
 #: jax2onnx writes the graph that both read.
 ENGINES = {
@@ -64,8 +69,7 @@ def require(names: Sequence[str]) -> None:
         if lacking := missing(name):
             engine = ENGINES[name]
             found = f"{engine.title} asked for, and no package {' or '.join(lacking)}"
-            fix = f"pip install 'e2e_jax[{engine.extras}]'"
-            raise ConfigError("engines: the engine must be installed.", found, fix)
+            raise ConfigError("engines: the engine must be installed.", found, engine.command)
 
 
 def version(name: str) -> str:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from e2e_jax.errors import ConfigError, E2EError
+from e2e_jax.errors import ConfigError, blamed
 from e2e_jax.types import Array
 
 BATCH = "b"  # name of the free first axis in the graph
@@ -50,15 +50,9 @@ def to_onnx(function: Callable[[Array], Any], shape: tuple[int, ...]) -> bytes:
         with _padded_pooling():
             return function(x)
 
-    try:
-        with _quiet():
-            model = converter.to_onnx(traced, inputs=[(BATCH, *shape)])
-    except E2EError:
-        raise
-    except Exception as error:  # jax2onnx has no exception of its own
-        fix = "see jax2onnx for what it converts; without an engine's row the benchmark runs as it is."
-        found = f"{type(error).__name__}: {str(error)[:200]}"
-        raise ConfigError("to_onnx: jax2onnx must be able to convert the network.", found, fix) from error
+    fix = "see jax2onnx for what it converts; without an engine's row the benchmark runs as it is."
+    with blamed("to_onnx: jax2onnx must be able to convert the network.", fix), _quiet():
+        model = converter.to_onnx(traced, inputs=[(BATCH, *shape)])
     _fold_padding(model.graph)
     del model.graph.value_info[:]  # it keeps channels-last shapes of arrays it has made channels first
     return bytes(model.SerializeToString())

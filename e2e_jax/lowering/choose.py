@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
+from e2e_jax.lowering import winograd
 from e2e_jax.lowering.convolution import Convolution
 
 #: Input channels of a group up to which shifted sums beat XLA's grouped convolution: with four 3.1 ms against 10.7
@@ -49,9 +51,8 @@ def by_rule(convolution: Convolution, *, constant: bool, precision: str) -> str:
 
 
 def _suits_winograd(convolution: Convolution) -> bool:
-    square = convolution.kernel == (3, 3) and convolution.strides == convolution.dilation == (1, 1)
     wide = min(convolution.inputs, convolution.outputs) >= WINOGRAD_CHANNELS
-    return square and wide and convolution.result[0] * convolution.result[1] >= WINOGRAD_PIXELS
+    return winograd.fits(convolution) and wide and math.prod(convolution.result) >= WINOGRAD_PIXELS
 
 
 class Choices:

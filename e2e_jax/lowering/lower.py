@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jax.extend import core
 
-from e2e_jax.errors import ConfigError, E2EError, known_arguments
+from e2e_jax.errors import blamed, known_arguments
 from e2e_jax.lowering.choose import Choices
 from e2e_jax.lowering.constants import Constant
 from e2e_jax.lowering.convolution import Convolution
@@ -85,15 +85,10 @@ def _traced(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[co
     Raises:
         ConfigError: It cannot be traced.
     """
-    try:
+    name = getattr(function, "__name__", type(function).__name__)
+    fix = "see the error above for the operation; what jax.jit takes, lower takes."
+    with blamed("lower: the function must be traceable.", fix, on=name):
         return jax.make_jaxpr(function, return_shape=True)(*args, **kwargs)
-    except E2EError:
-        raise
-    except Exception as error:  # the function's own code may raise anything when it is given tracers
-        name = getattr(function, "__name__", type(function).__name__)
-        fix = "see the error above for the operation; what jax.jit takes, lower takes."
-        received = f"{name}: {type(error).__name__}: {str(error)[:300]}"
-        raise ConfigError("lower: the function must be traceable.", received, fix) from error
 
 
 def in_stages(

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from e2e_jax.lowering.convolution import Convolution
 from e2e_jax.lowering.product import operand, product
-from e2e_jax.lowering.taps import pad, taps
+from e2e_jax.lowering.taps import windows
 from e2e_jax.types import Array
 
 
@@ -24,13 +24,7 @@ def convolve(x: Array, matrix: Array, convolution: Convolution, precision: str) 
 
     A kernel of one pixel needs no copy.
     """
-    places = taps(
-        pad(x, convolution.padding),
-        convolution.kernel,
-        convolution.result,
-        convolution.strides,
-        convolution.dilation,
-    )
-    under = jnp.concatenate([operand(tap, precision) for _, tap in places], axis=-1)  # (b, …, kernel * in)
+    parts = [operand(tap, precision) for _, tap in windows(x, convolution)]
+    under = jnp.concatenate(parts, axis=-1)  # (b, …, kernel * in)
     last = len(convolution.extents) + 1
     return product(under, matrix, (((last,), (0,)), ((), ())), precision)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from e2e_jax.lowering.convolution import Convolution
-from e2e_jax.lowering.taps import pad, taps
+from e2e_jax.lowering.taps import windows
 from e2e_jax.types import Array
 
 #: Elements of a window up to which shifting wins: 3 x 3 on 112 x 112 x 64 takes 0.55 ms, XLA's own 1.08 ms.
@@ -30,9 +30,7 @@ def maximum(x: Array, params: dict[str, Any]) -> jax.Array | None:
         return None
 
     def here(x: Array) -> jax.Array:
-        padded = pad(x, window.padding, -jnp.inf)
-        places = taps(padded, window.kernel, window.result, window.strides, window.dilation)
-        return functools.reduce(jnp.maximum, (tap for _, tap in places))
+        return functools.reduce(jnp.maximum, (tap for _, tap in windows(x, window, -jnp.inf)))
 
     def elsewhere(x: Array) -> jax.Array:
         return lax.reduce_window_max_p.bind(x, **params)

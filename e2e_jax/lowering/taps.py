@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import jax
 from jax import lax
 
+from e2e_jax.lowering.convolution import Convolution
 from e2e_jax.types import Array
 
 
@@ -21,6 +22,12 @@ def pad(x: Array, padding: Sequence[tuple[int, int]], value: float = 0.0) -> jax
         return jax.numpy.asarray(x)
     widths = [(0, 0, 0), *((before, after, 0) for before, after in padding), (0, 0, 0)]
     return lax.optimization_barrier(lax.pad(x, jax.numpy.asarray(value, x.dtype), widths))
+
+
+def windows(x: Array, convolution: Convolution, border: float = 0.0) -> Iterator[tuple[tuple[int, ...], jax.Array]]:
+    """What `taps` yields for a convolution of ``x``, with a border of that value around it."""
+    padded = pad(x, convolution.padding, border)
+    return taps(padded, convolution.kernel, convolution.result, convolution.strides, convolution.dilation)
 
 
 def taps(

@@ -12,9 +12,9 @@ from e2e_jax.ops.color import luma, posterize, solarize
 from e2e_jax.ops.enhance import blend, brightness
 from e2e_jax.ops.histogram import LEVELS, autocontrast_table, equalize_table, histogram, look_up
 from e2e_jax.ops.levels import WHITE
-from e2e_jax.ops.matrices import Extent, affine, rotation
+from e2e_jax.ops.matrices import affine, rotation
 from e2e_jax.ops.means import whole_mean
-from e2e_jax.ops.sizes import value
+from e2e_jax.ops.sizes import Extents, value
 from e2e_jax.types import Array
 
 type Operation = Literal[
@@ -68,7 +68,7 @@ def magnitudes(span: Span, *, bins: int) -> np.ndarray:
     return np.round(steps) if span.unit == "bits" else steps
 
 
-def draw_operation(key: jax.Array, space: Space, *, bins: int, step: Array, size: Extent) -> dict[str, jax.Array]:
+def draw_operation(key: jax.Array, space: Space, *, bins: int, step: Array, size: Extents) -> dict[str, jax.Array]:
     """Draws one operation of a space, and its sign.
 
     Args:
@@ -101,7 +101,7 @@ def draw_operation(key: jax.Array, space: Space, *, bins: int, step: Array, size
     return {"which": which, "magnitude": jnp.where(negative, -amount, amount)}
 
 
-def move_matrix(size: Extent, *, which: Array, magnitude: Array) -> jax.Array:
+def move_matrix(size: Extents, *, which: Array, magnitude: Array) -> jax.Array:
     """The map of the plane of an operation, the identity for those that move nothing.
 
     Args:
@@ -135,7 +135,7 @@ def move_matrix(size: Extent, *, which: Array, magnitude: Array) -> jax.Array:
         return jnp.where(which == NUMBER["Rotate"], jnp.asarray(turned), jnp.asarray(upright))
 
 
-def change_levels(image: Array, *, which: Array, magnitude: Array, size: Extent | None = None) -> jax.Array:
+def change_levels(image: Array, *, which: Array, magnitude: Array, size: Extents | None = None) -> jax.Array:
     """Runs an operation that is a table of levels for each channel.
 
     Args:

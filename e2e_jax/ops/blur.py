@@ -14,9 +14,8 @@ import numpy as np
 from e2e_jax.errors import ConfigError
 from e2e_jax.ops.exact import Number, to_numbers
 from e2e_jax.ops.extend import mirrored
-from e2e_jax.ops.gather import Extent
 from e2e_jax.ops.levels import check_numerics, is_bytes, to_floats
-from e2e_jax.ops.sizes import Size, is_dimension, value
+from e2e_jax.ops.sizes import Extents, Size, is_dimension, value
 from e2e_jax.types import Array
 
 type Numerics = Literal["torch", "opencv"]
@@ -39,7 +38,7 @@ def gaussian_blur(
     kernel_size: int | tuple[int, int],
     sigma: Number | tuple[Number, Number] | None = None,
     numerics: Numerics = "torch",
-    size: Extent | None = None,
+    size: Extents | None = None,
 ) -> jax.Array:
     """Blurs an image with a Gaussian that is cut to a number of pixels.
 
@@ -96,7 +95,7 @@ def _finish(sums: jax.Array, numerics: Numerics) -> jax.Array:
     return jnp.round(sums) if numerics == "torch" else jnp.floor((sums + UNIT * UNIT // 2) / (UNIT * UNIT))
 
 
-def _along_both(pixels: jax.Array, kernels: list[Array], size: Extent | None) -> jax.Array:
+def _along_both(pixels: jax.Array, kernels: list[Array], size: Extents | None) -> jax.Array:
     """``(..., H, W, C)`` float32; each pass is computed before the next, or XLA would multiply their costs."""
     height, width = size or pixels.shape[-3:-1]
     (rows, columns), (across, down) = pixels.shape[-3:-1], kernels

@@ -8,16 +8,16 @@ import jax
 import jax.numpy as jnp
 
 from e2e_jax.errors import ConfigError
-from e2e_jax.ops.sizes import Size, value
+from e2e_jax.ops.exact import Number
+from e2e_jax.ops.sizes import Extents, value
 from e2e_jax.types import Array
 
-type Number = float | jax.Array
 Format = Literal["xyxy", "xywh", "cxcywh", "xyxy_normalized", "xywh_normalized", "cxcywh_normalized"]
 FORMATS: tuple[str, ...] = get_args(Format)
 NORMALIZED = "_normalized"  # in units of the image's width and height instead of pixels
 
 
-def convert(boxes: Array, *, source: Format, target: Format, size: tuple[Size, Size] | None = None) -> jax.Array:
+def convert(boxes: Array, *, source: Format, target: Format, size: Extents | None = None) -> jax.Array:
     """Changes how boxes are written down.
 
     Args:
@@ -84,7 +84,7 @@ def area(boxes: Array) -> jax.Array:
     return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
 
 
-def clamp(boxes: Array, *, size: tuple[Size, Size]) -> jax.Array:
+def clamp(boxes: Array, *, size: Extents) -> jax.Array:
     """Moves every edge that lies outside the image onto its border.
 
     Args:
@@ -112,7 +112,7 @@ def clamp(boxes: Array, *, size: tuple[Size, Size]) -> jax.Array:
 def sanitize(
     boxes: Array,
     *,
-    size: tuple[Size, Size],
+    size: Extents,
     min_size: Number = 1.0,
     min_area: Number = 1.0,
     valid: Array | None = None,
@@ -184,7 +184,7 @@ def _known(name: str, given: str) -> str:
     return given.removesuffix(NORMALIZED)
 
 
-def _edges(size: tuple[Size, Size] | None) -> jax.Array:
+def _edges(size: Extents | None) -> jax.Array:
     """The greatest left, top, right, bottom: (4,)."""
     assert size is not None
     height, width = (_float(value(length)) for length in size)

@@ -11,8 +11,8 @@ import numpy as np
 
 from e2e_jax.errors import ConfigError
 from e2e_jax.ops.exact import Number, module_for, to_numbers
-from e2e_jax.ops.matrices import CORNERS, Extent, Point, rotation
-from e2e_jax.ops.sizes import is_dimension, is_static
+from e2e_jax.ops.matrices import CORNERS, Point, rotation
+from e2e_jax.ops.sizes import Extents, is_dimension, is_static
 from e2e_jax.types import Array
 
 HALF_TURN = 180.0  # degrees
@@ -20,8 +20,8 @@ TORCH_STEPS, TORCH_STEP = np.float32(1e4), np.float32(1e-4)  # torchvision, _com
 
 
 def expanded_size(
-    extent: Extent, *, angle: Number, center: Point | None = None, numerics: str = "pillow"
-) -> Extent:
+    extent: Extents, *, angle: Number, center: Point | None = None, numerics: str = "pillow"
+) -> Extents:
     """Height and width of the smallest canvas that holds a whole turned image.
 
     Args:
@@ -62,7 +62,7 @@ def expanded_size(
         return (int(high), int(wide)) if xp is np else (high.astype(jnp.int32), wide.astype(jnp.int32))
 
 
-def expanded_bound(extent: Extent) -> Extent:
+def expanded_bound(extent: Extents) -> Extents:
     """Height and width of a canvas that holds the image at any angle.
 
     Args:

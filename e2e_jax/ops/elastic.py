@@ -8,10 +8,9 @@ import numpy as np
 
 from e2e_jax.errors import ConfigError
 from e2e_jax.ops.exact import Number
-from e2e_jax.ops.gather import Extent
 from e2e_jax.ops.matrices import corners_of, upright
 from e2e_jax.ops.sampling import Fill, Method, Numerics, sample
-from e2e_jax.ops.sizes import Size, value
+from e2e_jax.ops.sizes import Extents, Size, value
 from e2e_jax.types import Array
 
 KERNEL_WIDTH = 8  # standard deviations, and one pixel: torchvision, ElasticTransform.make_params
@@ -23,7 +22,7 @@ def elastic_displacement(
     *,
     alpha: Number | tuple[Number, Number] = 50.0,
     sigma: Number | tuple[Number, Number] = 5.0,
-    source_size: Extent | None = None,
+    source_size: Extents | None = None,
 ) -> jax.Array:
     """Makes a smooth field of displacements out of random numbers.
 
@@ -75,7 +74,7 @@ def elastic(
     method: Method = "bilinear",
     fill: Fill = (0,),
     numerics: Numerics = "torch",
-    source_size: Extent | None = None,
+    source_size: Extents | None = None,
 ) -> jax.Array:
     """Reads each pixel from where its displacement points.
 
@@ -119,7 +118,7 @@ def elastic(
     return sample(image, x=x, y=y, method=method, fill=fill, numerics=numerics, source_size=source_size)
 
 
-def elastic_points(points: Array, *, displacement: Array, source_size: Extent | None = None) -> jax.Array:
+def elastic_points(points: Array, *, displacement: Array, source_size: Extents | None = None) -> jax.Array:
     """Where points of the source come to lie after `elastic`.
 
     Args:
@@ -153,7 +152,7 @@ def elastic_points(points: Array, *, displacement: Array, source_size: Extent | 
 
 
 def elastic_boxes(
-    boxes: Array, *, displacement: Array, source_size: Extent | None = None, extent: Extent | None = None
+    boxes: Array, *, displacement: Array, source_size: Extents | None = None, extent: Extents | None = None
 ) -> jax.Array:
     """The upright boxes around the corners of boxes after `elastic`.
 

@@ -26,7 +26,7 @@ from e2e_jax.ops.levels import (
 )
 from e2e_jax.ops.means import mean as mean_of
 from e2e_jax.ops.means import whole_mean
-from e2e_jax.ops.sizes import Size, to_single
+from e2e_jax.ops.sizes import Extents, to_single
 from e2e_jax.types import Array
 
 CURVE = 255 + 1 - 1e-3  # levels to the unit, then cut off: torchvision, _functional_pil.py and to_dtype_image
@@ -119,7 +119,7 @@ def brightness(image: Array, *, factor: Number, numerics: Numerics = "pillow") -
 
 
 def contrast(
-    image: Array, *, factor: Number, numerics: Numerics = "pillow", size: tuple[Size, Size] | None = None
+    image: Array, *, factor: Number, numerics: Numerics = "pillow", size: Extents | None = None
 ) -> jax.Array:
     """Moves the values of an image away from its mean, or towards it.
 
@@ -164,7 +164,7 @@ def contrast(
     return blend(image, degenerate=mean, factor=factor, numerics=numerics)
 
 
-def _from_mean(image: jax.Array, factor: Number, size: tuple[Size, Size] | None) -> jax.Array:
+def _from_mean(image: jax.Array, factor: Number, size: Extents | None) -> jax.Array:
     mean = mean_of(image, size)
     return mean + (image - mean) * jnp.asarray(factor).astype(image.dtype)
 

@@ -9,8 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from e2e_jax.ops.plans import Extents
-from e2e_jax.ops.sizes import Size, is_static, to_single, value
+from e2e_jax.ops.sizes import Extents, Size, is_static, to_single, value
 from e2e_jax.types import Array
 
 

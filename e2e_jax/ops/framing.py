@@ -10,9 +10,9 @@ import jax.numpy as jnp
 
 from e2e_jax.ops.dialects import Method, Numerics
 from e2e_jax.ops.fitting import aspect_window, letterbox_size, letterbox_start, longest_edge, scale_down
-from e2e_jax.ops.plans import Extents, Fit, Geometry, Plan, resize_plan
+from e2e_jax.ops.plans import Fit, Geometry, Plan, resize_plan
 from e2e_jax.ops.selections import center_crop_plan, crop_plan, pad_plan
-from e2e_jax.ops.sizes import Size, is_static, value
+from e2e_jax.ops.sizes import Extents, Size, is_static, value
 
 type Frame = tuple[int, int]  # height and width in pixels
 

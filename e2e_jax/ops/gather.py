@@ -17,10 +17,9 @@ import numpy as np
 
 from e2e_jax.errors import ImageError
 from e2e_jax.ops.arithmetic import PACKED, pack, unpack
-from e2e_jax.ops.sizes import Size, value
+from e2e_jax.ops.sizes import Extents, Size, value
 from e2e_jax.types import Array
 
-type Extent = tuple[Size, Size]  # height and width
 type Reader = Callable[[Array, Array], list[Array]]
 
 
@@ -37,7 +36,7 @@ class Source:
         work: That of what is read, to calculate with.
     """
 
-    size: Extent
+    size: Extents
     groups: list[Callable[[Array, Array], list[Array]]]
     channels: int
     dtype: np.dtype
@@ -68,7 +67,7 @@ class Source:
         return unpack(jax.lax.optimization_barrier(jnp.stack(words)), self.channels)
 
 
-def lay_out(image: Array, size: Extent | None) -> Source:
+def lay_out(image: Array, size: Extents | None) -> Source:
     """Prepares an image that is going to be weighed: bytes in float64, lest a compiler rounds them its own way."""
     if image.dtype != jnp.uint8 and not jnp.issubdtype(image.dtype, jnp.floating):
         fix = 'Cast("float32") or Cast("uint8") first, or warp with method="nearest".'

@@ -11,10 +11,8 @@ import numpy as np
 from e2e_jax.errors import ConfigError, ImageError
 from e2e_jax.ops.exact import rounded_product
 from e2e_jax.ops.levels import WHITE, Numerics, check_numerics, is_bytes
-from e2e_jax.ops.sizes import Size, to_single, value
+from e2e_jax.ops.sizes import Extents, filled, to_single
 from e2e_jax.types import Array
-
-type Extent = tuple[Size, Size]  # height and width
 
 LEVELS = 256
 PERCENT = 100
@@ -22,7 +20,7 @@ EQUALIZE_NUMERICS = ("pillow", "torch", "opencv")
 AUTOCONTRAST_NUMERICS = ("pillow", "torch")
 
 
-def histogram(image: Array, *, size: Extent | None = None) -> jax.Array:
+def histogram(image: Array, *, size: Extents | None = None) -> jax.Array:
     """Counts how often each level occurs in each channel.
 
     Args:
@@ -46,11 +44,7 @@ def histogram(image: Array, *, size: Extent | None = None) -> jax.Array:
         fix = 'put Cast("uint8") before it; floating values have no levels to count.'
         raise ImageError("Histogram: an image must be uint8 0..255.", f"{image.shape} {image.dtype}", fix)
     *lead, height, width, channels = image.shape
-    rows, cols = (jnp.arange(n, dtype=jnp.int32) for n in (height, width))
-    counts = jnp.ones((height, width, 1), jnp.int32)
-    if size is not None:
-        inside = (rows[:, None] < value(size[0])) & (cols < value(size[1]))
-        counts = inside[..., None].astype(jnp.int32)
+    counts = jnp.ones((1, 1, 1), jnp.int32) if size is None else filled(image.shape, size).astype(jnp.int32)
     bins = jnp.asarray(image).astype(jnp.int32) + jnp.arange(channels, dtype=jnp.int32) * LEVELS
 
     def one(bins: jax.Array) -> jax.Array:
@@ -85,7 +79,7 @@ def look_up(image: Array, *, table: Array) -> jax.Array:
     return found.reshape(*lead, height, width, channels)
 
 
-def equalize(image: Array, *, numerics: Numerics = "pillow", size: Extent | None = None) -> jax.Array:
+def equalize(image: Array, *, numerics: Numerics = "pillow", size: Extents | None = None) -> jax.Array:
     """Spreads the levels of each channel so that all are about equally frequent.
 
     Args:
@@ -156,7 +150,7 @@ def autocontrast(
     *,
     cutoff: tuple[float, float] = (0.0, 0.0),
     numerics: Numerics = "pillow",
-    size: Extent | None = None,
+    size: Extents | None = None,
 ) -> jax.Array:
     """Stretches each channel until its darkest pixel is black and its lightest white.
 
@@ -242,7 +236,7 @@ def _by_torch(low: jax.Array, high: jax.Array) -> jax.Array:
     return jnp.clip(above / jnp.where(high > low, unit, jnp.ones_like(unit)), 0, WHITE).astype(jnp.int32)
 
 
-def _stretched(image: jax.Array, size: Extent | None) -> jax.Array:
+def _stretched(image: jax.Array, size: Extents | None) -> jax.Array:
     low, high = (_extreme(image, size, most) for most in (False, True))
     span = high - low
     return jnp.where(span > 0, jnp.clip((image - low) / jnp.where(span > 0, span, 1), 0, 1), image).astype(
@@ -250,13 +244,12 @@ def _stretched(image: jax.Array, size: Extent | None) -> jax.Array:
     )
 
 
-def _extreme(image: jax.Array, size: Extent | None, most: bool) -> jax.Array:
+def _extreme(image: jax.Array, size: Extents | None, most: bool) -> jax.Array:
     """The least or greatest value of each channel in the part that counts."""
     reduce: Callable[..., jax.Array] = jnp.max if most else jnp.min
     if size is not None:
-        rows, cols = (jnp.arange(n, dtype=jnp.int32) for n in image.shape[-3:-1])
-        inside = ((rows[:, None] < value(size[0])) & (cols < value(size[1])))[..., None]
-        image = jnp.where(inside, image, jnp.asarray(-jnp.inf if most else jnp.inf, image.dtype))
+        beyond = jnp.asarray(-jnp.inf if most else jnp.inf, image.dtype)
+        image = jnp.where(filled(image.shape, size), image, beyond)
     return reduce(image, axis=(-3, -2), keepdims=True)
 
 

@@ -28,7 +28,7 @@ from e2e_jax.ops.levels import (
     unpack,
 )
 from e2e_jax.ops.means import whole_mean
-from e2e_jax.ops.sizes import Size
+from e2e_jax.ops.sizes import Extents
 from e2e_jax.types import Array
 
 STEPS = ("brightness", "contrast", "saturation", "hue")
@@ -42,7 +42,7 @@ def jitter(
     factors: dict[str, Number],
     order: Array,
     numerics: Numerics = "pillow",
-    size: tuple[Size, Size] | None = None,
+    size: Extents | None = None,
 ) -> jax.Array:
     """Changes brightness, contrast, saturation and hue one after the other, in any order.
 
@@ -114,9 +114,7 @@ def _places(factors: dict[str, Number], order: jax.Array) -> list[tuple[str, jax
     return list(zip(row, places, strict=True))
 
 
-def _jitter_bytes(
-    image: jax.Array, places: list[tuple[str, jax.Array]], size: tuple[Size, Size] | None
-) -> jax.Array:
+def _jitter_bytes(image: jax.Array, places: list[tuple[str, jax.Array]], size: Extents | None) -> jax.Array:
     """Whole levels in float32, each pixel packed where all of the image must be known, and at the end."""
     steps: dict[str, Change[Planes]] = {
         "brightness": _brightness,
@@ -147,7 +145,7 @@ def _saturation(planes: Planes, factor: jax.Array) -> Planes:
     return _blend(planes, _luma(planes), factor)
 
 
-def _contrast(size: tuple[Size, Size] | None, planes: Planes, factor: jax.Array) -> Planes:
+def _contrast(size: Extents | None, planes: Planes, factor: jax.Array) -> Planes:
     planes = unpack(pack(planes))
     mean = whole_mean(_luma(planes).astype(jnp.int32), size)[..., 0]
     return _blend(planes, jax.lax.optimization_barrier(mean.astype(jnp.float32)), factor)

@@ -17,17 +17,18 @@ import numpy as np
 
 from e2e_jax.errors import ConfigError
 from e2e_jax.ops.exact import Number, circular, module_for, plus, radians, rounded, sum_of_products, to_numbers
-from e2e_jax.ops.sizes import Size, value
+from e2e_jax.ops.sizes import Extents, value
 from e2e_jax.types import Array
 
-type Extent = tuple[Size, Size]  # height and width
 type Point = tuple[Number, Number]  # x and y
 
 TURN = 360.0  # degrees
 CORNERS = ((0, 0), (1, 0), (1, 1), (0, 1))  # of the unit square, x and y, clockwise on the screen
 
 
-def rotation(extent: Extent, *, angle: Number, center: Point | None = None, output: Extent | None = None) -> Array:
+def rotation(
+    extent: Extents, *, angle: Number, center: Point | None = None, output: Extents | None = None
+) -> Array:
     """Turns an image counter-clockwise.
 
     Args:
@@ -62,7 +63,7 @@ def rotation(extent: Extent, *, angle: Number, center: Point | None = None, outp
 
 
 def affine(
-    extent: Extent,
+    extent: Extents,
     *,
     angle: Number = 0.0,
     translate: Point = (0.0, 0.0),
@@ -210,7 +211,7 @@ def move_points(points: Array, *, matrix: Array) -> jax.Array:
         return jnp.stack([column / depth, row / depth], -1).astype(dtype)
 
 
-def move_boxes(boxes: Array, *, matrix: Array, extent: Extent | None = None) -> jax.Array:
+def move_boxes(boxes: Array, *, matrix: Array, extent: Extents | None = None) -> jax.Array:
     """The upright boxes around moved boxes.
 
     Args:
@@ -239,7 +240,7 @@ def corners_of(boxes: Array) -> Array:
     return jnp.stack([boxes[..., (2 * i, 2 * j + 1)] for i, j in CORNERS], -2)
 
 
-def upright(corners: Array, extent: Extent | None) -> jax.Array:
+def upright(corners: Array, extent: Extents | None) -> jax.Array:
     """The boxes (..., 4) around corners (..., 4, 2), cut to an extent where one is given."""
     low, high = corners.min(-2), corners.max(-2)
     if extent is not None:

@@ -5,26 +5,24 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from e2e_jax.ops.sizes import Size, is_dimension, value
+from e2e_jax.ops.sizes import Extents, filled, fills_array, value
 
 
-def within(image: jax.Array, size: tuple[Size, Size] | None) -> tuple[jax.Array, tuple[Size, Size]]:
+def within(image: jax.Array, size: Extents | None) -> tuple[jax.Array, Extents]:
     """An image ``(..., H, W, C)`` with 0 outside its size, and its size."""
-    if size is None or all(is_dimension(extent) for extent in size):
+    if size is None or fills_array(size):
         return image, (image.shape[-3], image.shape[-2])
-    rows = jnp.arange(image.shape[-3], dtype=jnp.int32)[:, None, None] < size[0]
-    cols = jnp.arange(image.shape[-2], dtype=jnp.int32)[:, None] < size[1]
-    return jnp.where(rows & cols, image, jnp.zeros((), image.dtype)), size
+    return jnp.where(filled(image.shape, size), image, jnp.zeros((), image.dtype)), size
 
 
-def mean(image: jax.Array, size: tuple[Size, Size] | None) -> jax.Array:
+def mean(image: jax.Array, size: Extents | None) -> jax.Array:
     """Of each channel, ``(..., 1, 1, C)``."""
     inside, (height, width) = within(image, size)
     total = inside.sum((-3, -2), keepdims=True)
     return total / (jnp.asarray(value(height)).astype(total.dtype) * jnp.asarray(value(width)).astype(total.dtype))
 
 
-def whole_mean(grey: jax.Array, size: tuple[Size, Size] | None) -> jax.Array:
+def whole_mean(grey: jax.Array, size: Extents | None) -> jax.Array:
     """Of levels ``(..., H, W)``, rounded half up, ``(..., 1, 1, 1)``."""
     inside, (height, width) = within(grey[..., None], size)
     rows = inside.astype(jnp.int32).sum((-2, -1), keepdims=True, dtype=jnp.int32)

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 
 from e2e_jax.errors import ConfigError
 from e2e_jax.ops.boxes import as_boxes
+from e2e_jax.ops.exact import Number
 from e2e_jax.ops.overlap import edges_iou
 from e2e_jax.types import Array
 
-type Number = float | jax.Array
 NONE = -1  # stands where no box was left to choose
 
 

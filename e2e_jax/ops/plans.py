@@ -17,10 +17,8 @@ from e2e_jax.errors import ConfigError
 from e2e_jax.ops.axis import Axis
 from e2e_jax.ops.dialects import Method, Numerics, antialiases, interpolation
 from e2e_jax.ops.resample import resample
-from e2e_jax.ops.sizes import Scaling, Size, is_dimension, is_static, value
+from e2e_jax.ops.sizes import Extents, Scaling, Size, is_dimension, is_static, value
 from e2e_jax.types import Array
-
-type Extents = tuple[Size, Size]  # height and width in pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,15 +36,13 @@ class Geometry:
     discrete: bool = False
 
     @classmethod
-    def of(
-        cls, height: Size, width: Size, capacity: tuple[Size, Size] | None = None, *, discrete: bool = False
-    ) -> Geometry:
+    def of(cls, height: Size, width: Size, capacity: Extents | None = None, *, discrete: bool = False) -> Geometry:
         """The untouched image; ``capacity`` is the array's extent where the image fills it only partly."""
         tall, wide = capacity if capacity else (None, None)
         return cls(Axis.of(height, tall), Axis.of(width, wide), discrete=discrete)
 
     @property
-    def size(self) -> tuple[Size, Size]:
+    def size(self) -> Extents:
         """Height and width after the edits."""
         return self.rows.size, self.cols.size
 
@@ -90,7 +86,7 @@ type Fitting = Callable[[Geometry], Fit]
 
 def transform(
     image: Array, plans: Sequence[Plan], *, size: Array | None = None, discrete: bool = False
-) -> tuple[Array, tuple[Size, Size]]:
+) -> tuple[Array, Extents]:
     """Carries out geometric edits with as few resamplings as give the same pixels.
 
     Args:

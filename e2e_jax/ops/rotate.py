@@ -9,8 +9,8 @@ from e2e_jax.ops import matrices
 from e2e_jax.ops.canvas import expanded_size
 from e2e_jax.ops.exact import Number
 from e2e_jax.ops.matrices import Point
-from e2e_jax.ops.sampling import Extent, Fill, Method, Numerics
-from e2e_jax.ops.sizes import is_dimension
+from e2e_jax.ops.sampling import Fill, Method, Numerics
+from e2e_jax.ops.sizes import Extents, is_dimension
 from e2e_jax.ops.warp import warp
 from e2e_jax.types import Array
 
@@ -137,7 +137,7 @@ def perspective(
     return warp(image, matrix=matrix, size=image.shape[-3:-1], method=method, fill=fill, numerics=numerics)
 
 
-def _canvas(extent: Extent, angle: Number, center: Point | None, numerics: str) -> Extent:
+def _canvas(extent: Extents, angle: Number, center: Point | None, numerics: str) -> Extents:
     size = expanded_size(extent, angle=angle, center=center, numerics=numerics)
     if not all(is_dimension(n) for n in size):
         fix = "expand=False, or warp onto a canvas of ops.canvas.expanded_bound."

@@ -14,12 +14,11 @@ from e2e_jax.ops.arithmetic import pack, unpack
 from e2e_jax.ops.exact import rounded_product
 from e2e_jax.ops.fill import fill_levels
 from e2e_jax.ops.gather import Source, gather, lay_out, pixels, words
-from e2e_jax.ops.sizes import Size, value
+from e2e_jax.ops.sizes import Extents, Size, value
 from e2e_jax.types import Array
 
 type Method = Literal["nearest", "bilinear", "bicubic"]
 type Numerics = Literal["pillow", "torch", "opencv"]
-type Extent = tuple[Size, Size]  # height and width
 type Blend = Callable[[list[Array], Array], Array]  # taps in a row, and the share of the way between the middle two
 type Fill = tuple[float, ...] | None
 
@@ -41,7 +40,7 @@ def sample(
     method: Method = "bilinear",
     fill: Fill = (0,),
     numerics: Numerics = "pillow",
-    source_size: Extent | None = None,
+    source_size: Extents | None = None,
 ) -> jax.Array:
     """Reads an image at given positions.
 
@@ -93,7 +92,7 @@ def sample(
 
 
 def copy(
-    image: Array, *, column: Array, row: Array, fill: Fill = (0,), source_size: Extent | None = None
+    image: Array, *, column: Array, row: Array, fill: Fill = (0,), source_size: Extents | None = None
 ) -> jax.Array:
     """Copies the pixels at given columns and rows.
 

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from e2e_jax.errors import ImageError
 from e2e_jax.ops.axis import Axis
 from e2e_jax.ops.extend import Extend, Extension
-from e2e_jax.ops.plans import Extents, Geometry, Plan
-from e2e_jax.ops.sizes import Size, is_static, value
+from e2e_jax.ops.plans import Geometry, Plan
+from e2e_jax.ops.sizes import Extents, Size, is_static, value
 from e2e_jax.types import Array
 
 type Rounding = Literal["half_even", "floor", "half_up"]

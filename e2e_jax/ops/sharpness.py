@@ -10,9 +10,8 @@ import numpy as np
 
 from e2e_jax.ops.enhance import blend
 from e2e_jax.ops.exact import Number
-from e2e_jax.ops.gather import Extent
 from e2e_jax.ops.levels import check_numerics, is_bytes, pinned, to_bytes, to_floats
-from e2e_jax.ops.sizes import Size, value
+from e2e_jax.ops.sizes import Extents, Size, value
 from e2e_jax.types import Array
 
 type Numerics = Literal["pillow", "torch"]
@@ -22,7 +21,7 @@ MIDDLE, TOTAL = 5, 13  # weight of a pixel among neighbours of 1, and of all: Pi
 
 
 def sharpness(
-    image: Array, *, factor: Number, numerics: Numerics = "pillow", size: Extent | None = None
+    image: Array, *, factor: Number, numerics: Numerics = "pillow", size: Extents | None = None
 ) -> jax.Array:
     """Makes an image sharper or softer, by a factor.
 
@@ -80,7 +79,7 @@ def _part(pixels: jax.Array, start: int, length: Size, axis: int) -> jax.Array:
     return jax.lax.dynamic_slice_in_dim(pixels, start, length, axis)
 
 
-def _inner(image: Array, size: Extent | None) -> jax.Array:
+def _inner(image: Array, size: Extents | None) -> jax.Array:
     """``(H, W, 1)``, whether a pixel has neighbours on all sides."""
     height, width = size or image.shape[-3:-1]
     rows = jnp.arange(image.shape[-3], dtype=jnp.int32)[:, None, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from types import ModuleType
 
 import jax
@@ -12,6 +13,7 @@ import numpy as np
 from e2e_jax.types import Array
 
 type Size = int | Array  # pixels; an int, a symbolic dimension of jax.export, or a traced int32 scalar
+type Extents = tuple[Size, Size]  # height and width in pixels
 type Bound = tuple[Size, Size]  # numerator and denominator of a scale that is never exceeded
 
 SINGLE_PRECISION = (8, 23)  # bits of exponent and mantissa: IEEE 754 binary32
@@ -20,6 +22,24 @@ SINGLE_PRECISION = (8, 23)  # bits of exponent and mantissa: IEEE 754 binary32
 def is_dimension(size: Size) -> bool:
     """Whether a size can be the extent of an array: a number, or symbolic, but not a traced value."""
     return not isinstance(size, jax.Array)
+
+
+def fills_array(size: Extents) -> bool:
+    """Whether an image fills its array: its size is the array's own."""
+    return all(is_dimension(n) for n in size)
+
+
+def filled(shape: Sequence[Size], size: Extents) -> jax.Array:
+    """Which pixels of an array ``(..., H, W, C)`` an image at its top left fills, bool ``(H, W, 1)``.
+
+    Example:
+        >>> filled((8, 2, 3, 1), (2, 1))[..., 0].tolist()
+        [[True, False, False], [True, False, False]]
+    """
+    *_, height, width, _ = shape
+    rows = jnp.arange(height, dtype=jnp.int32)[:, None, None] < value(size[0])
+    cols = jnp.arange(width, dtype=jnp.int32)[:, None] < value(size[1])
+    return rows & cols
 
 
 def value(size: Size) -> Size:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from e2e_jax.errors import ImageError
-from e2e_jax.ops.sizes import Size, value
+from e2e_jax.ops.sizes import Extents, Size, value
 from e2e_jax.types import Array
 
 type Pair = tuple[int, int]  # rows and columns
@@ -39,7 +39,7 @@ def tile_starts(extent: Size, *, size: int, overlap: int) -> Array:
 
 
 def tile(
-    image: Array, *, size: Pair, overlap: Pair = (0, 0), fill: float = 0, source: tuple[Size, Size] | None = None
+    image: Array, *, size: Pair, overlap: Pair = (0, 0), fill: float = 0, source: Extents | None = None
 ) -> Array:
     """Cuts an image into tiles, row by row.
 

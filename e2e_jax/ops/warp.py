@@ -11,8 +11,8 @@ import numpy as np
 from e2e_jax.errors import ConfigError
 from e2e_jax.ops.exact import rounded_product
 from e2e_jax.ops.matrices import multiply
-from e2e_jax.ops.sampling import Extent, Fill, Method, Numerics, check_method, copy, sample
-from e2e_jax.ops.sizes import Size, is_static, value
+from e2e_jax.ops.sampling import Fill, Method, Numerics, check_method, copy, sample
+from e2e_jax.ops.sizes import Extents, Size, is_static, value
 from e2e_jax.types import Array
 
 FIXED_POINT_BITS = 16  # fraction bits of a position: Pillow, Geometry.c, affine_fixed
@@ -23,11 +23,11 @@ def warp(
     image: Array,
     *,
     matrix: Array,
-    size: Extent,
+    size: Extents,
     method: Method = "bilinear",
     fill: Fill = (0,),
     numerics: Numerics = "pillow",
-    source_size: Extent | None = None,
+    source_size: Extents | None = None,
 ) -> jax.Array:
     """Draws an image anew, each output pixel from where a map of the plane says.
 
@@ -94,7 +94,7 @@ def _normal(matrix: Array) -> tuple[Array, bool | None]:
     return matrix, None if xp is jnp else bool((matrix[2] == (0, 0, 1)).all())
 
 
-def _pillow_positions(matrix: Array, size: Extent, affine: bool, method: str = "") -> tuple[Array, Array]:
+def _pillow_positions(matrix: Array, size: Extents, affine: bool, method: str = "") -> tuple[Array, Array]:
     """Geometry.c, affine_transform and perspective_transform: the same doubles."""
     x, y = _centres(size)
     column, row = (rounded_product(m[0], x) + rounded_product(m[1], y) + m[2] for m in matrix[:2])
@@ -104,12 +104,12 @@ def _pillow_positions(matrix: Array, size: Extent, affine: bool, method: str = "
     return _divided(column, depth), _divided(row, depth)
 
 
-def _torch_positions(matrix: Array, size: Extent, affine: bool, method: str) -> tuple[Array, Array]:
+def _torch_positions(matrix: Array, size: Extents, affine: bool, method: str) -> tuple[Array, Array]:
     column, row = _pillow_positions(matrix, size, affine)
     return (column - 0.5).astype(jnp.float32), (row - 0.5).astype(jnp.float32)
 
 
-def _opencv_positions(matrix: Array, size: Extent, affine: bool, method: str) -> tuple[Array, Array]:
+def _opencv_positions(matrix: Array, size: Extents, affine: bool, method: str) -> tuple[Array, Array]:
     """imgwarp.cpp (bicubic) and warp_kernels.simd.hpp: float32, the products with x fused but for bicubic.
 
     Products of float32 are exact in float64, and so a fused product is one in float64 rounded once. The last
@@ -128,7 +128,7 @@ def _opencv_positions(matrix: Array, size: Extent, affine: bool, method: str) ->
     return _divided(column, depth).astype(jnp.float32), _divided(line, depth).astype(jnp.float32)
 
 
-POSITIONS: dict[str, Callable[[Array, Extent, bool, str], tuple[Array, Array]]] = {
+POSITIONS: dict[str, Callable[[Array, Extents, bool, str], tuple[Array, Array]]] = {
     "pillow": _pillow_positions,
     "torch": _torch_positions,
     "opencv": _opencv_positions,
@@ -141,7 +141,7 @@ def _divided(along: Array, depth: Array) -> Array:
     return jnp.where(flat, -jnp.full_like(depth, jnp.inf), along / jnp.where(flat, jnp.ones_like(depth), depth))
 
 
-def _centres(size: Extent) -> tuple[Array, Array]:
+def _centres(size: Extents) -> tuple[Array, Array]:
     """The centres of the output's columns (w,) and rows (h, 1)."""
     return jnp.arange(size[1], dtype=jnp.float64) + 0.5, (jnp.arange(size[0], dtype=jnp.float64) + 0.5)[:, None]
 
@@ -158,7 +158,7 @@ def _from_pixel_centres(matrix: Array) -> Array:
     return multiply(multiply(to_centre, matrix), to_edge)
 
 
-def _pillow_nearest(matrix: Array, size: Extent, affine: bool | None) -> tuple[Array, Array]:
+def _pillow_nearest(matrix: Array, size: Extents, affine: bool | None) -> tuple[Array, Array]:
     """The column and row each output pixel copies: Geometry.c, ImagingTransformAffine, in its three ways.
 
     Scaling adds the step again and again, in double; other affine maps count in 16.16 fixed point; where that
@@ -178,7 +178,7 @@ def _pillow_nearest(matrix: Array, size: Extent, affine: bool | None) -> tuple[A
     return column, row
 
 
-def _fits_fixed_point(matrix: Array, size: Extent) -> Array:
+def _fits_fixed_point(matrix: Array, size: Extents) -> Array:
     """Whether the four corners of the output stay in reach of 16.16 fixed point."""
     xp = np if isinstance(matrix, np.ndarray) and is_static(size[0]) and is_static(size[1]) else jnp
     height, width = (xp.asarray(value(n)).astype(np.float64) for n in size)
@@ -186,7 +186,7 @@ def _fits_fixed_point(matrix: Array, size: Extent) -> Array:
     return (xp.stack([xp.asarray(c) for c in corners]) < FIXED_POINT_LIMIT).all()
 
 
-def _fixed_point(matrix: Array, size: Extent, wanted: Array) -> tuple[Array, Array]:
+def _fixed_point(matrix: Array, size: Extents, wanted: Array) -> tuple[Array, Array]:
     """Geometry.c, affine_fixed."""
     x, y = jnp.arange(size[1], dtype=jnp.int32), jnp.arange(size[0], dtype=jnp.int32)[:, None]
     xp = jnp if isinstance(matrix, jax.Array) else np
@@ -199,7 +199,7 @@ def _fixed_point(matrix: Array, size: Extent, wanted: Array) -> tuple[Array, Arr
     return tuple((position >> FIXED_POINT_BITS).astype(jnp.float64) for position in fixed)
 
 
-def _steps(matrix: Array, size: Extent, wanted: Array) -> tuple[Array, Array]:
+def _steps(matrix: Array, size: Extents, wanted: Array) -> tuple[Array, Array]:
     """Geometry.c, ImagingScaleAffine: columns (w,) and rows (h, 1)."""
     columns = _walk(matrix[0, 2] + matrix[0, 0] * 0.5, matrix[0, 0], size[1], wanted)
     rows = _walk(matrix[1, 2] + matrix[1, 1] * 0.5, matrix[1, 1], size[0], wanted)

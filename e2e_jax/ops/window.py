@@ -10,8 +10,7 @@ import numpy as np
 
 from e2e_jax.errors import ConfigError, ImageError
 from e2e_jax.ops.exact import Number, module_for
-from e2e_jax.ops.gather import Extent
-from e2e_jax.ops.sizes import is_dimension, value
+from e2e_jax.ops.sizes import Extents, filled, fills_array, value
 from e2e_jax.types import Array
 
 SIGN = np.uint32(1 << 31)  # of an IEEE 754 single
@@ -51,7 +50,7 @@ def window(image: Array, *, center: Number, width: Number) -> jax.Array:
     return jnp.where(span > 0, _ramp(pixels, low, span), (pixels > low).astype(jnp.float32))
 
 
-def percentile(image: Array, *, low: Number, high: Number, size: Extent | None = None) -> jax.Array:
+def percentile(image: Array, *, low: Number, high: Number, size: Extents | None = None) -> jax.Array:
     """Stretches each image from one of its percentiles to another; a few odd pixels then do not matter.
 
     Args:
@@ -82,10 +81,8 @@ def percentile(image: Array, *, low: Number, high: Number, size: Extent | None =
         raise ConfigError("Percentile: low and high must rise within 0..100.", f"{low=}, {high=}", fix)
     pixels = _to_singles("Percentile", image)
     height, width = size or image.shape[-3:-1]
-    rows = jnp.arange(image.shape[-3], dtype=jnp.int32)[:, None, None] < value(height)
-    columns = jnp.arange(image.shape[-2], dtype=jnp.int32)[:, None] < value(width)
-    whole = size is None or all(is_dimension(extent) for extent in size)
-    inside = jnp.ones((1, 1, 1), bool) if whole else rows & columns
+    partly = size is not None and not fills_array(size)
+    inside = filled(image.shape, (height, width)) if partly else jnp.ones((1, 1, 1), bool)
     counted = (value(height), value(width), image.shape[-1])
     black, white = (_percentile(jnp.asarray(image), pixels, inside, counted, q) for q in (low, high))
     span = white - black

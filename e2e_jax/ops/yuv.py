@@ -9,9 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from e2e_jax.errors import ConfigError, ImageError
-from e2e_jax.ops.gather import Extent
 from e2e_jax.ops.levels import WHITE
-from e2e_jax.ops.sizes import Size, is_static, value
+from e2e_jax.ops.sizes import Extents, Size, is_static, value
 from e2e_jax.types import Array
 
 type Layout = Literal["nv12", "i420"]
@@ -22,7 +21,7 @@ BITS, BLACK, GREY = 20, 16, 128
 LUMA, BLUE_OF_U, GREEN_OF_U, GREEN_OF_V, RED_OF_V = 1220542, 2116026, -409993, -852492, 1673527
 
 
-def yuv_to_rgb(image: Array, *, layout: Layout, size: Extent | None = None) -> jax.Array:
+def yuv_to_rgb(image: Array, *, layout: Layout, size: Extents | None = None) -> jax.Array:
     """Turns a YUV 4:2:0 frame into RGB; each colour sample serves a square of four pixels.
 
     Args:
@@ -61,7 +60,7 @@ def yuv_to_rgb(image: Array, *, layout: Layout, size: Extent | None = None) -> j
     return _to_rgb(luma, *planes, half)
 
 
-def frame_size(height: Size, width: Size) -> Extent:
+def frame_size(height: Size, width: Size) -> Extents:
     """Height and width of the picture in a YUV 4:2:0 frame.
 
     Args:
@@ -98,13 +97,13 @@ def _slice(plane: jax.Array, start: Size, count: Size, axis: int) -> jax.Array:
     return jax.lax.dynamic_slice_in_dim(plane, start, count, axis)
 
 
-def _alternating(chroma: jax.Array, half: Extent) -> tuple[jax.Array, jax.Array]:
+def _alternating(chroma: jax.Array, half: Extents) -> tuple[jax.Array, jax.Array]:
     """U and V ``(..., h / 2, w / 2)`` from rows in which they alternate."""
     pairs = chroma[..., : 2 * half[1]].reshape(*chroma.shape[:-1], half[1], 2)  # (..., h / 2, w / 2, U or V)
     return pairs[..., 0], pairs[..., 1]
 
 
-def _in_turn(chroma: jax.Array, half: Extent, height: Size, width: Size) -> tuple[jax.Array, jax.Array]:
+def _in_turn(chroma: jax.Array, half: Extents, height: Size, width: Size) -> tuple[jax.Array, jax.Array]:
     """U and V ``(..., h / 2, w / 2)`` from rows that hold two lines each, first all of U, then all of V."""
     left = chroma[..., : half[1]]
     right = _slice(chroma, value(width) // 2, half[1], chroma.ndim - 1)
@@ -113,7 +112,7 @@ def _in_turn(chroma: jax.Array, half: Extent, height: Size, width: Size) -> tupl
     return lines[..., : half[0], :], _rows(lines, value(height) // 3, half[0])
 
 
-def _to_rgb(luma: jax.Array, blueness: jax.Array, redness: jax.Array, half: Extent) -> jax.Array:
+def _to_rgb(luma: jax.Array, blueness: jax.Array, redness: jax.Array, half: Extents) -> jax.Array:
     """``(..., h, w, 3)`` from Y ``(..., h, w)``, U and V ``(..., h / 2, w / 2)``.
 
     Levels travel packed in whole numbers: XLA reads and writes them at once, but planes one after the other.

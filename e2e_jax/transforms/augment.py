@@ -24,9 +24,10 @@ from e2e_jax.ops.augment import (
 from e2e_jax.ops.enhance import saturation
 from e2e_jax.ops.sampling import Method
 from e2e_jax.ops.sharpness import sharpness
+from e2e_jax.ops.sizes import Extents
 from e2e_jax.transforms.base import Random
 from e2e_jax.transforms.check import flag, interval_number, whole
-from e2e_jax.transforms.run import Extents, Numbers
+from e2e_jax.transforms.run import Numbers
 from e2e_jax.transforms.warp import Warped, warp_sample
 from e2e_jax.types import Array, Sample
 

@@ -11,8 +11,8 @@ import numpy as np
 from e2e_jax.errors import ImageError
 from e2e_jax.ops.matrices import compose, invert, move_boxes, move_points
 from e2e_jax.ops.placement import Part
+from e2e_jax.ops.sizes import Extents
 from e2e_jax.transforms.notes import in_step
-from e2e_jax.transforms.run import Extents
 from e2e_jax.types import Array
 
 PARTS: dict[int, Part] = {2: "keypoints", 4: "boxes"}  # by the length of their last axis

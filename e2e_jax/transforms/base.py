@@ -10,11 +10,11 @@ import numpy as np
 from e2e_jax.errors import ConfigError
 from e2e_jax.ops.placement import Part, placement
 from e2e_jax.ops.plans import Geometry
-from e2e_jax.ops.sizes import is_dimension
+from e2e_jax.ops.sizes import Extents, is_dimension
 from e2e_jax.transforms.back import inverse
 from e2e_jax.transforms.config import Configured
 from e2e_jax.transforms.door import Images
-from e2e_jax.transforms.run import Draws, Extents, Numbers, output_size, run
+from e2e_jax.transforms.run import Draws, Numbers, output_size, run
 from e2e_jax.types import Array, Sample
 
 OURS = __name__.partition(".")[0]

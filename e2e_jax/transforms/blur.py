@@ -8,9 +8,10 @@ import jax
 
 from e2e_jax.errors import ConfigError
 from e2e_jax.ops import blur, sharpness
+from e2e_jax.ops.sizes import Extents
 from e2e_jax.transforms.base import Imagewise
 from e2e_jax.transforms.check import interval_number, one_of, real
-from e2e_jax.transforms.run import Extents, Numbers
+from e2e_jax.transforms.run import Numbers
 from e2e_jax.types import Array
 
 SMALLEST_SIGMA = 1e-3  # pixels; below it nothing is left of the neighbours long before

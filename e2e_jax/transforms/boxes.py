@@ -7,10 +7,10 @@ from typing import Literal
 import jax.numpy as jnp
 
 from e2e_jax.ops.boxes import FORMATS, Format, clamp, convert, sanitize
-from e2e_jax.ops.sizes import value
+from e2e_jax.ops.sizes import Extents, value
 from e2e_jax.transforms.base import Samplewise
 from e2e_jax.transforms.check import interval_number, one_of
-from e2e_jax.transforms.run import Extents, Numbers
+from e2e_jax.transforms.run import Numbers
 from e2e_jax.types import Sample
 
 

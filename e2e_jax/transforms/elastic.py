@@ -11,9 +11,10 @@ import numpy as np
 from e2e_jax.ops.elastic import elastic, elastic_boxes, elastic_displacement, elastic_points
 from e2e_jax.ops.noise import draw_seed, pixel_noise
 from e2e_jax.ops.sampling import Method, Numerics
+from e2e_jax.ops.sizes import Extents
 from e2e_jax.transforms.base import Random
 from e2e_jax.transforms.check import interval_number
-from e2e_jax.transforms.run import Extents, Numbers
+from e2e_jax.transforms.run import Numbers
 from e2e_jax.transforms.warp import Warped
 from e2e_jax.types import Array, Sample
 

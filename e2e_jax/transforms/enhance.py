@@ -6,9 +6,10 @@ import jax
 
 from e2e_jax.ops.enhance import KNOWN, WITH_TF, brightness, contrast, gamma, saturation
 from e2e_jax.ops.levels import Numerics
+from e2e_jax.ops.sizes import Extents
 from e2e_jax.transforms.base import Imagewise, Pointwise
 from e2e_jax.transforms.check import interval_number, one_of
-from e2e_jax.transforms.run import Extents, Numbers
+from e2e_jax.transforms.run import Numbers
 from e2e_jax.types import Array
 
 

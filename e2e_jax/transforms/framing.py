@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from e2e_jax.ops.dialects import Method, Numerics
 from e2e_jax.ops.framing import crop_resize_plan, crop_to_aspect_plan, letterbox_plan
 from e2e_jax.ops.plans import Geometry
-from e2e_jax.transforms.base import Geometric
 from e2e_jax.transforms.check import fill_values, flag, frame, resampling, whole
+from e2e_jax.transforms.resampling import Resampling
 
 
-class Letterbox(Geometric):
+class Letterbox(Resampling):
     """Resizes until the image touches the frame, and fills what is left on both sides.
 
     Args:
@@ -53,17 +52,10 @@ class Letterbox(Geometric):
         self.pad_first = flag("Letterbox", "pad_first", pad_first)
 
     def plan(self, geometry: Geometry) -> Geometry:
-        return letterbox_plan(
-            self.size,
-            fill=self.fill,
-            method=self.method,
-            antialias=self.antialias,
-            numerics=self.numerics,
-            pad_first=self.pad_first,
-        )(geometry)
+        return letterbox_plan(self.size, fill=self.fill, pad_first=self.pad_first, **self.how)(geometry)
 
 
-class CropToAspect(Geometric):
+class CropToAspect(Resampling):
     """Cuts out the middle at the frame's aspect ratio, and resizes it to the frame.
 
     Args:
@@ -97,11 +89,10 @@ class CropToAspect(Geometric):
         self.method, self.antialias, self.numerics = resampling("CropToAspect", method, antialias, numerics)
 
     def plan(self, geometry: Geometry) -> Geometry:
-        how: dict[str, Any] = {"method": self.method, "antialias": self.antialias, "numerics": self.numerics}
-        return crop_to_aspect_plan(self.size, **how)(geometry)
+        return crop_to_aspect_plan(self.size, **self.how)(geometry)
 
 
-class CropResize(Geometric):
+class CropResize(Resampling):
     """Cuts out a fixed window and resizes it, in one resampling.
 
     Args:
@@ -146,6 +137,5 @@ class CropResize(Geometric):
         self.method, self.antialias, self.numerics = resampling("CropResize", method, antialias, numerics)
 
     def plan(self, geometry: Geometry) -> Geometry:
-        how: dict[str, Any] = {"method": self.method, "antialias": self.antialias, "numerics": self.numerics}
         window = (self.top, self.left, self.height, self.width)
-        return crop_resize_plan(*window, size=self.size, **how)(geometry)
+        return crop_resize_plan(*window, size=self.size, **self.how)(geometry)

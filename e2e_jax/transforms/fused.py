@@ -69,10 +69,8 @@ class ResizeCropNormalize(Chain):
         numerics: Numerics = "pillow",
     ) -> None:
         name = "ResizeCropNormalize"
-        self.size, self.crop_size = (
-            pixels(name, "size", size, least=1),
-            pixels(name, "crop_size", crop_size, least=1),
-        )
+        self.size = pixels(name, "size", size, least=1)
+        self.crop_size = pixels(name, "crop_size", crop_size, least=1)
         self.mean, self.std = channel_values(name, "mean", mean), channel_values(name, "std", std)
         self.method, self.antialias, self.numerics = resampling(name, method, antialias, numerics)
         resize = Resize(self.size, method=method, antialias=antialias, numerics=numerics)
@@ -165,10 +163,8 @@ class ResizeCropMirror(Chain):
         numerics: Numerics = "pillow",
     ) -> None:
         name = type(self).__name__
-        self.size, self.crop_size = (
-            pixels(name, "size", size, least=1),
-            pixels(name, "crop_size", crop_size, least=1),
-        )
+        self.size = pixels(name, "size", size, least=1)
+        self.crop_size = pixels(name, "crop_size", crop_size, least=1)
         self.mirror, self.p = flag(name, "mirror", mirror), None if p is None else probability(name, p)
         self.random_crop = flag(name, "random_crop", random_crop)
         self.method, self.antialias, self.numerics = resampling(name, method, antialias, numerics)

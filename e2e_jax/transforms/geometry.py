@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from e2e_jax.errors import ConfigError
 from e2e_jax.ops.dialects import NUMERICS, Method, Numerics
@@ -21,12 +21,13 @@ from e2e_jax.ops.selections import (
 )
 from e2e_jax.transforms.base import Geometric
 from e2e_jax.transforms.check import borders, fill_values, flag, one_of, pixels, resampling, whole
+from e2e_jax.transforms.resampling import Resampling
 
 RESIZING_CROPS = ("opencv", "tf")  # numerics whose centre crop resizes an image that is too small
 PAD_MODES = ("constant", *EXTENSIONS)
 
 
-class Resize(Geometric):
+class Resize(Resampling):
     """Resizes to an exact size, or until the shorter or the longer edge has so many pixels.
 
     Args:
@@ -69,10 +70,9 @@ class Resize(Geometric):
         self.method, self.antialias, self.numerics = resampling("Resize", method, antialias, numerics)
 
     def plan(self, geometry: Geometry) -> Geometry:
-        how: dict[str, Any] = {"method": self.method, "antialias": self.antialias, "numerics": self.numerics}
         if self.size is None:
-            return longest_edge_plan(cast(int, self.max_size), **how)(geometry)
-        return resize_plan(self.size, max_size=self.max_size, **how)(geometry)
+            return longest_edge_plan(cast(int, self.max_size), **self.how)(geometry)
+        return resize_plan(self.size, max_size=self.max_size, **self.how)(geometry)
 
 
 def _shorter(size: int | tuple[int, int] | None) -> float:

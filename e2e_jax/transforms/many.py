@@ -10,10 +10,11 @@ from e2e_jax.errors import ConfigError, ImageError
 from e2e_jax.ops.placement import Part
 from e2e_jax.ops.plans import Geometry, Plan, transform
 from e2e_jax.ops.selections import center_crop_plan, corner_crop_plan, flip_plan
+from e2e_jax.ops.sizes import Extents
 from e2e_jax.ops.tiles import tile, untile
 from e2e_jax.transforms.base import Samplewise
 from e2e_jax.transforms.check import flag, frame, real
-from e2e_jax.transforms.run import Extents, Numbers, known_size
+from e2e_jax.transforms.run import Numbers, known_size
 from e2e_jax.types import Array, Sample
 
 

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 
 from e2e_jax.errors import ConfigError
 from e2e_jax.ops.mix import cut_mix, draw_cut, mix_labels, mix_up
-from e2e_jax.ops.sizes import value
+from e2e_jax.ops.sizes import Extents, value
 from e2e_jax.transforms.base import Batchwise, Random
 from e2e_jax.transforms.check import interval_number, whole
-from e2e_jax.transforms.run import Extents, Numbers
+from e2e_jax.transforms.run import Numbers
 from e2e_jax.types import Sample
 
 SMALLEST_ALPHA = 1e-3

@@ -12,9 +12,10 @@ from e2e_jax.errors import ImageError
 from e2e_jax.ops.erasing import draw_erasing, erase, random_content
 from e2e_jax.ops.fill import fill_levels
 from e2e_jax.ops.noise import draw_seed
+from e2e_jax.ops.sizes import Extents
 from e2e_jax.transforms.base import Imagewise, Random
 from e2e_jax.transforms.check import fill_values, probability, span
-from e2e_jax.transforms.run import Extents, Numbers
+from e2e_jax.transforms.run import Numbers
 from e2e_jax.types import Array, Sample
 
 

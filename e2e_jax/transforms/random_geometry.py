@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -12,8 +13,8 @@ from e2e_jax.ops.dialects import Method, Numerics
 from e2e_jax.ops.draws import draw_crop, draw_resized_crop, draw_zoom_out
 from e2e_jax.ops.framing import crop_resize_plan
 from e2e_jax.ops.plans import Geometry
-from e2e_jax.ops.selections import PadMode, crop_plan, flip_plan, pad_plan
-from e2e_jax.ops.sizes import Size, is_static, value
+from e2e_jax.ops.selections import Direction, PadMode, crop_plan, flip_plan, pad_plan
+from e2e_jax.ops.sizes import Extents, Size, is_static, value
 from e2e_jax.transforms.base import Geometric, Random
 from e2e_jax.transforms.check import (
     borders,
@@ -27,11 +28,12 @@ from e2e_jax.transforms.check import (
     span,
 )
 from e2e_jax.transforms.geometry import PAD_MODES
-from e2e_jax.transforms.run import Extents, Numbers
+from e2e_jax.transforms.resampling import Resampling
+from e2e_jax.transforms.run import Numbers
 from e2e_jax.types import Sample
 
 
-class RandomResizedCrop(Random, Geometric):
+class RandomResizedCrop(Random, Resampling):
     """Cuts out a window of drawn area and aspect ratio, and resizes it.
 
     Args:
@@ -77,9 +79,7 @@ class RandomResizedCrop(Random, Geometric):
 
     def plan(self, geometry: Geometry, *numbers: Numbers) -> Geometry:
         (window,) = numbers
-        return crop_resize_plan(
-            **window, size=self.size, method=self.method, antialias=self.antialias, numerics=self.numerics
-        )(geometry)
+        return crop_resize_plan(**window, size=self.size, **self.how)(geometry)
 
 
 class RandomCrop(Random, Geometric):
@@ -158,10 +158,14 @@ def _missing(extent: Size, edge: int) -> Size:
 class RandomFlip(Random, Geometric, abstract=True):
     """A mirror that is there or not."""
 
+    direction: ClassVar[Direction]
     p: float
 
     def draw(self, key: jax.Array, size: Extents, sample: Sample) -> Numbers:
         return {"flip": jax.random.bernoulli(key, self.p)}
+
+    def plan(self, geometry: Geometry, *numbers: Numbers) -> Geometry:
+        return flip_plan(self.direction, when=numbers[0]["flip"])(geometry)
 
 
 class RandomHorizontalFlip(RandomFlip):
@@ -183,11 +187,10 @@ class RandomHorizontalFlip(RandomFlip):
         [2, 1, 0]
     """
 
+    direction = "horizontal"
+
     def __init__(self, p: float = 0.5) -> None:
         self.p = probability("RandomHorizontalFlip", p)
-
-    def plan(self, geometry: Geometry, *numbers: Numbers) -> Geometry:
-        return flip_plan("horizontal", when=numbers[0]["flip"])(geometry)
 
 
 class RandomVerticalFlip(RandomFlip):
@@ -209,11 +212,10 @@ class RandomVerticalFlip(RandomFlip):
         [2, 1, 0]
     """
 
+    direction = "vertical"
+
     def __init__(self, p: float = 0.5) -> None:
         self.p = probability("RandomVerticalFlip", p)
-
-    def plan(self, geometry: Geometry, *numbers: Numbers) -> Geometry:
-        return flip_plan("vertical", when=numbers[0]["flip"])(geometry)
 
 
 class RandomZoomOut(Random, Geometric):

@@ -11,10 +11,11 @@ import numpy as np
 from flax import nnx
 
 from e2e_jax.errors import ConfigError
+from e2e_jax.ops.sizes import Extents, fills_array
 from e2e_jax.transforms.base import Random, Samplewise, Transform
 from e2e_jax.transforms.check import probability
 from e2e_jax.transforms.compose import as_steps
-from e2e_jax.transforms.run import Extents, Numbers, as_array, fills_array, run_one
+from e2e_jax.transforms.run import Numbers, as_array, run_one
 from e2e_jax.types import Sample
 
 type Branch = Callable[[Sample, Extents], tuple[Sample, Extents]]

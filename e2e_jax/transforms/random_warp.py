@@ -11,10 +11,10 @@ import numpy as np
 from e2e_jax.ops.draws import draw_affine, draw_corners
 from e2e_jax.ops.matrices import affine, perspective, rotation
 from e2e_jax.ops.sampling import Method, Numerics
-from e2e_jax.ops.sizes import value
+from e2e_jax.ops.sizes import Extents, value
 from e2e_jax.transforms.base import Random
 from e2e_jax.transforms.check import interval_number, probability, reals, span
-from e2e_jax.transforms.run import Extents, Numbers
+from e2e_jax.transforms.run import Numbers
 from e2e_jax.transforms.warp import Warp, center_of
 from e2e_jax.types import Array, Sample
 

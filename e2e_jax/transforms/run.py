@@ -14,12 +14,11 @@ from e2e_jax.errors import ConfigError
 from e2e_jax.ops.matrices import move_boxes, move_points
 from e2e_jax.ops.placement import placement
 from e2e_jax.ops.plans import Geometry, Plan, transform
-from e2e_jax.ops.sizes import Size, is_dimension, value
+from e2e_jax.ops.sizes import Extents, Size, fills_array, value
 from e2e_jax.transforms.door import Images, enter, key_of, leave
 from e2e_jax.transforms.notes import in_step, in_steps, shape_of
 from e2e_jax.types import Array, PaddedImages, Sample
 
-type Extents = tuple[Size, Size]  # height and width in pixels
 type Numbers = Any  # what a random step drew for one sample: a tree of arrays
 type Draws = tuple[Numbers, ...]  # one entry per step, None for those that draw nothing
 
@@ -225,11 +224,6 @@ def known_size(size: Extents) -> Array | None:
 def as_array(size: Extents) -> Array:
     """``(2,)`` int32."""
     return jnp.stack([jnp.asarray(value(n), jnp.int32) for n in size])
-
-
-def fills_array(size: Extents) -> bool:
-    """Whether an image fills its array: sizes are then the array's own."""
-    return all(is_dimension(n) for n in size)
 
 
 type OnSample = Callable[[Sample, Extents, Numbering], tuple[Sample, Extents]]

@@ -10,10 +10,11 @@ import jax.numpy as jnp
 
 from e2e_jax.errors import ConfigError
 from e2e_jax.ops.selections import crop_plan
+from e2e_jax.ops.sizes import Extents
 from e2e_jax.ops.ssd import WHOLE, centres_inside, draw_ssd_crop
 from e2e_jax.transforms.base import Random, Samplewise
 from e2e_jax.transforms.check import probability, span, whole
-from e2e_jax.transforms.run import Extents, Numbers, move_one
+from e2e_jax.transforms.run import Numbers, move_one
 from e2e_jax.types import Sample
 
 

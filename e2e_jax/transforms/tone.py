@@ -10,9 +10,10 @@ import jax
 from e2e_jax.errors import ConfigError
 from e2e_jax.ops.histogram import AUTOCONTRAST_NUMERICS, EQUALIZE_NUMERICS, PERCENT, autocontrast, equalize
 from e2e_jax.ops.levels import Numerics
+from e2e_jax.ops.sizes import Extents
 from e2e_jax.transforms.base import Imagewise
 from e2e_jax.transforms.check import interval_number, one_of
-from e2e_jax.transforms.run import Extents, Numbers
+from e2e_jax.transforms.run import Numbers
 from e2e_jax.types import Array
 
 

@@ -11,10 +11,11 @@ from e2e_jax.ops.canvas import expanded_bound, expanded_size
 from e2e_jax.ops.matrices import affine, perspective, rotation
 from e2e_jax.ops.placement import Part
 from e2e_jax.ops.sampling import Method, Numerics, check_method
+from e2e_jax.ops.sizes import Extents
 from e2e_jax.ops.warp import warp
 from e2e_jax.transforms.base import Transform
 from e2e_jax.transforms.check import fill_values, flag, interval_number, one_of, real, reals
-from e2e_jax.transforms.run import Extents, Numbers, known_size, move_parts
+from e2e_jax.transforms.run import Numbers, known_size, move_parts
 from e2e_jax.types import Array, Sample
 
 WARP_METHODS: tuple[str, ...] = get_args(Method.__value__)

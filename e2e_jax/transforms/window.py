@@ -5,10 +5,11 @@ from __future__ import annotations
 import jax
 
 from e2e_jax.errors import ConfigError
+from e2e_jax.ops.sizes import Extents
 from e2e_jax.ops.window import percentile, window
 from e2e_jax.transforms.base import Imagewise, Pointwise
 from e2e_jax.transforms.check import interval_number, real, span
-from e2e_jax.transforms.run import Extents, Numbers
+from e2e_jax.transforms.run import Numbers
 from e2e_jax.types import Array
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from e2e_jax.ops.sizes import Extents
 from e2e_jax.ops.yuv import LAYOUTS, Layout, frame_size, yuv_to_rgb
 from e2e_jax.transforms.base import Samplewise
 from e2e_jax.transforms.check import one_of
-from e2e_jax.transforms.run import Extents, Numbers
+from e2e_jax.transforms.run import Numbers
 from e2e_jax.types import Sample
 
 

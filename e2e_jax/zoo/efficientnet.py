@@ -11,8 +11,8 @@ from flax import nnx
 
 from e2e_jax.errors import known_arguments
 from e2e_jax.types import Array
-from e2e_jax.zoo.inverted_residual import Stage, inverted_residuals
-from e2e_jax.zoo.layers import ConvUnit, check_images, he_normal
+from e2e_jax.zoo.inverted_residual import InvertedResidualNet, Stage
+from e2e_jax.zoo.layers import ConvUnit, check_images
 from e2e_jax.zoo.torch_state import ARRAYS, Weights, with_weights
 from e2e_jax.zoo.weights import LITE0_SHA256, efficientnet_lite0_file, read_torch_state
 
@@ -47,7 +47,7 @@ _unit = functools.partial(
 )
 
 
-class EfficientNetLite0(nnx.Module):
+class EfficientNetLite0(InvertedResidualNet):
     """Classifies images into the 1000 classes of ImageNet (names: `e2e_jax.labels.imagenet`); 4.65 million weights.
 
     No dropout and no stochastic depth: all its state is parameters and batch statistics.
@@ -65,10 +65,7 @@ class EfficientNetLite0(nnx.Module):
     """
 
     def __init__(self, *, rngs: nnx.Rngs) -> None:
-        self.stem = _unit((3, STEM), kernel=3, stride=2, rngs=rngs)
-        self.blocks = inverted_residuals(STAGES, channels=STEM, unit=_unit, rngs=rngs)
-        self.head = _unit((STAGES[-1].channels, HEAD), rngs=rngs)
-        self.classifier = nnx.Linear(HEAD, CLASSES, kernel_init=he_normal, rngs=rngs)
+        super().__init__(STAGES, (STEM, HEAD, CLASSES), unit=_unit, rngs=rngs)
 
     def __call__(self, images: Array) -> Array:
         """Computes logits.
@@ -83,11 +80,7 @@ class EfficientNetLite0(nnx.Module):
             ImageError: Another rank, channel count or dtype.
         """
         check_images("EfficientNetLite0", images, scaling="as (x - 127) / 128")
-        x = self.stem(images)  # (b, h / 2, w / 2, 32)
-        for block in self.blocks:
-            x = block(x)  # at last (b, h / 32, w / 32, 320)
-        x = self.head(x).mean(axis=(1, 2))  # (b, 1280)
-        return self.classifier(x)
+        return self.logits(images)
 
 
 @known_arguments

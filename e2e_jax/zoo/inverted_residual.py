@@ -8,7 +8,7 @@ from typing import NamedTuple
 from flax import nnx
 
 from e2e_jax.types import Array
-from e2e_jax.zoo.layers import ConvUnit
+from e2e_jax.zoo.layers import ConvUnit, he_normal
 
 
 class Stage(NamedTuple):
@@ -93,3 +93,47 @@ def inverted_residuals(
             blocks.append(InvertedResidual((channels, stage.channels), stage, stride=stride, unit=unit, rngs=rngs))
             channels = stage.channels
     return nnx.List(blocks)
+
+
+class InvertedResidualNet(nnx.Module):
+    """A convolution, blocks, another convolution, the mean of all pixels, and one matrix product.
+
+    Args:
+        stages: Of the blocks, first to last.
+        widths: Channels that the first and the last convolution and the whole give.
+        unit: As in `InvertedResidual`.
+        rngs: Stream ``params`` draws the kernels.
+
+    Source:
+        Sandler et al., "MobileNetV2", arXiv:1801.04381, table 2.
+
+    Example:
+        >>> import functools, jax
+        >>> from e2e_jax.zoo.layers import torch_unit
+        >>> unit = functools.partial(torch_unit, activation=jax.nn.relu6)
+        >>> net = InvertedResidualNet([Stage(2, 3, 2, 6, 24)], (16, 32, 5), unit=unit, rngs=nnx.Rngs(0))
+        >>> net.logits(jax.numpy.zeros((1, 8, 8, 3))).shape
+        (1, 5)
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        widths: tuple[int, int, int],
+        *,
+        unit: Callable[..., ConvUnit],
+        rngs: nnx.Rngs,
+    ) -> None:
+        stem, head, classes = widths
+        self.stem = unit((3, stem), kernel=3, stride=2, rngs=rngs)
+        self.blocks = inverted_residuals(stages, channels=stem, unit=unit, rngs=rngs)
+        self.head = unit((stages[-1].channels, head), rngs=rngs)
+        self.classifier = nnx.Linear(head, classes, kernel_init=he_normal, rngs=rngs)
+
+    def logits(self, images: Array) -> Array:
+        """``(b, h, w, 3)`` float32 to ``(b, classes)`` float32."""
+        x = self.stem(images)  # (b, h / 2, w / 2, stem)
+        for block in self.blocks:
+            x = block(x)  # at last (b, h / 32, w / 32, out)
+        x = self.head(x).mean(axis=(1, 2))  # (b, head)
+        return self.classifier(x)

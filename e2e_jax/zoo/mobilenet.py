@@ -11,9 +11,9 @@ from flax import nnx
 
 from e2e_jax.errors import known_arguments
 from e2e_jax.types import Array
-from e2e_jax.zoo.inverted_residual import Stage, inverted_residuals
-from e2e_jax.zoo.layers import check_images, he_normal, torch_unit
-from e2e_jax.zoo.torch_state import ARRAYS, Weights, refuse_pretrained, with_weights
+from e2e_jax.zoo.inverted_residual import InvertedResidualNet, Stage
+from e2e_jax.zoo.layers import check_images, torch_unit
+from e2e_jax.zoo.torch_state import ARRAYS, Weights, of_torchvision
 
 # arXiv:1801.04381, table 2
 STAGES = (
@@ -30,7 +30,7 @@ STEM, HEAD, CLASSES = 32, 1280, 1000  # channels: same place
 _unit = functools.partial(torch_unit, activation=jax.nn.relu6)
 
 
-class MobileNetV2(nnx.Module):
+class MobileNetV2(InvertedResidualNet):
     """Classifies images into the 1000 classes of ImageNet (names: `e2e_jax.labels.imagenet`); 3.5 million weights.
 
     No dropout, which torchvision has before the classifier in training: all its state is parameters and batch
@@ -49,10 +49,7 @@ class MobileNetV2(nnx.Module):
     """
 
     def __init__(self, *, rngs: nnx.Rngs) -> None:
-        self.stem = _unit((3, STEM), kernel=3, stride=2, rngs=rngs)
-        self.blocks = inverted_residuals(STAGES, channels=STEM, unit=_unit, rngs=rngs)
-        self.head = _unit((STAGES[-1].channels, HEAD), rngs=rngs)
-        self.classifier = nnx.Linear(HEAD, CLASSES, kernel_init=he_normal, rngs=rngs)
+        super().__init__(STAGES, (STEM, HEAD, CLASSES), unit=_unit, rngs=rngs)
 
     def __call__(self, images: Array) -> Array:
         """Computes logits.
@@ -68,11 +65,7 @@ class MobileNetV2(nnx.Module):
             ImageError: Another rank, channel count or dtype.
         """
         check_images("MobileNetV2", images, scaling="with ToTensor() and ImageNet's Normalize(mean, std)")
-        x = self.stem(images)  # (b, h / 2, w / 2, 32)
-        for block in self.blocks:
-            x = block(x)  # at last (b, h / 32, w / 32, 320)
-        x = self.head(x).mean(axis=(1, 2))  # (b, 1280)
-        return self.classifier(x)
+        return self.logits(images)
 
 
 @known_arguments
@@ -102,11 +95,7 @@ def mobilenet_v2(
         >>> model.blocks[1].depthwise.conv.kernel.shape
         (3, 3, 1, 96)
     """
-    if weights is not None:
-        return with_weights(MobileNetV2, weights, upstream_name, upstream="torchvision.models.mobilenet_v2")
-    if pretrained:
-        refuse_pretrained("mobilenet_v2")
-    return MobileNetV2(rngs=rngs or nnx.Rngs(0))
+    return of_torchvision(MobileNetV2, "mobilenet_v2", upstream_name, pretrained, rngs, weights)
 
 
 def upstream_name(place: Sequence[Any]) -> str:

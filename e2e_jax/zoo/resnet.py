@@ -12,7 +12,7 @@ from flax import nnx
 from e2e_jax.errors import known_arguments
 from e2e_jax.types import Array
 from e2e_jax.zoo.layers import check_images, he_normal, torch_unit
-from e2e_jax.zoo.torch_state import ARRAYS, Weights, refuse_pretrained, with_weights
+from e2e_jax.zoo.torch_state import ARRAYS, Weights, of_torchvision
 
 WIDTHS, REPEATS = (64, 128, 256, 512), 2  # channels and blocks of each layer: arXiv:1512.03385, table 1
 CLASSES = 1000
@@ -115,11 +115,7 @@ def resnet18(pretrained: bool = False, rngs: nnx.Rngs | None = None, *, weights:
         >>> model.blocks[2].shortcut.conv.kernel.shape
         (1, 1, 64, 128)
     """
-    if weights is not None:
-        return with_weights(ResNet18, weights, upstream_name, upstream="torchvision.models.resnet18")
-    if pretrained:
-        refuse_pretrained("resnet18")
-    return ResNet18(rngs=rngs or nnx.Rngs(0))
+    return of_torchvision(ResNet18, "resnet18", upstream_name, pretrained, rngs, weights)
 
 
 def upstream_name(place: Sequence[Any]) -> str:

@@ -68,6 +68,44 @@ def with_weights[M: nnx.Module](
     return model
 
 
+def of_torchvision[M: nnx.Module](
+    build: Callable[..., M],
+    factory: str,
+    upstream_name: Callable[[Place], str],
+    pretrained: bool,
+    rngs: nnx.Rngs | None,
+    weights: Weights | None,
+) -> M:
+    """Builds a network of torchvision's, with given weights or random ones.
+
+    Args:
+        build: The network's class, called with ``rngs=``.
+        factory: Name of ours and of torchvision's.
+        upstream_name: As for `with_weights`.
+        pretrained: Refused without ``weights``.
+        rngs: Stream ``params`` draws random weights; ``nnx.Rngs(0)`` by default.
+        weights: As for `with_weights`; random ones if absent.
+
+    Returns:
+        The network, in `eval` mode with given weights, in `train` mode with random ones.
+
+    Raises:
+        ConfigError: Pretrained weights are asked for and not given, or a mapping does not fit.
+        ArtifactError: A file cannot be read or does not fit.
+
+    Example:
+        >>> class Mean(nnx.Module):
+        ...     def __init__(self, rngs): self.fc = nnx.Linear(3, 2, rngs=rngs)
+        >>> of_torchvision(Mean, "mean", lambda path: f"fc.{path[-1]}", False, None, None).fc.kernel.shape
+        (3, 2)
+    """
+    if weights is not None:
+        return with_weights(build, weights, upstream_name, upstream=f"torchvision.models.{factory}")
+    if pretrained:
+        refuse_pretrained(factory)
+    return build(rngs=rngs or nnx.Rngs(0))
+
+
 def refuse_pretrained(network: str) -> None:
     """Says how to get trained weights for a network that no package has them for.
 
