@@ -41,10 +41,7 @@ def photos() -> np.ndarray:
     """Three photos (3, 24, 30, 3) uint8 of coloured tiles."""
     row, col = np.mgrid[:24, :30]
     return np.stack(
-        [
-            np.stack([row // 5 * 37 * (n + 1) + col // 4 * 91 + 53 * c for c in range(3)], -1) % 256
-            for n in range(3)
-        ]
+        [np.stack([row // 5 * 37 * (n + 1) + col // 4 * 91 + 53 * c for c in range(3)], -1) % 256 for n in range(3)]
     ).astype(np.uint8)
 
 
