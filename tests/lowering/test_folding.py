@@ -10,6 +10,7 @@ from convolutions import assert_close
 from equations import counted
 from flax import nnx
 from jax import lax
+from model_fixtures import filled
 
 from e2e_jax.lowering.lower import lower
 
@@ -206,13 +207,7 @@ class Net(nnx.Module):
 
 @pytest.fixture(scope="module")
 def net():
-    graph, shapes = nnx.split(nnx.eval_shape(lambda: Net(nnx.Rngs(0))))
-
-    def fill(path, leaf):
-        low = 0.1 if "var" in jax.tree_util.keystr(path) else -1
-        return jnp.asarray(RNG.uniform(low, 1, leaf.shape).astype(leaf.dtype))
-
-    network = nnx.merge(graph, jax.tree_util.tree_map_with_path(fill, shapes))
+    network = filled(Net)
     network.eval()
     return network
 

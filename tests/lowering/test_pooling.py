@@ -115,5 +115,3 @@ def test_of_equals_the_gradient_takes_the_first_as_xla_does(kind):
     tangents = [jax.jvp(f, (x,), (X,))[1] for f in (lower(pool), pool)]
     np.testing.assert_array_equal(*tangents)
     np.testing.assert_array_equal(jax.vmap(lower(pool))(x[:, None]), jax.vmap(pool)(x[:, None]))
-
-
