@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ def filled(kind: type[nnx.Module]) -> nnx.Module:
 
     def fill(path: Any, leaf: Any) -> Any:
         low = 0.1 if "var" in jax.tree_util.keystr(path) else -1
-        return jnp.asarray(rng.uniform(low, 1, leaf.shape).astype(leaf.dtype))
+        spread = math.prod(leaf.shape[:-1]) ** 0.5  # keeps sums over a kernel near 1
+        return jnp.asarray((rng.uniform(low, 1, leaf.shape) / spread).astype(leaf.dtype))
 
     return nnx.merge(graph, jax.tree_util.tree_map_with_path(fill, shapes))
 
