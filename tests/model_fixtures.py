@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 import e2e_jax as e2e
 from e2e_jax import transforms as T
@@ -29,6 +33,19 @@ def tiny_model(
     steps = T.Compose([T.Resize(20), T.CenterCrop(16), T.ToTensor()]) if preprocess is None else preprocess
     finish = T.Classify(LABELS, top_k=3) if postprocess == "classify" else postprocess
     return e2e.EndToEnd(steps, network, finish)
+
+
+def filled(kind: type[nnx.Module]) -> nnx.Module:
+    """A network with random parameters and positive variances, without compiling what draws them."""
+    graph, shapes = nnx.split(nnx.eval_shape(lambda: kind(nnx.Rngs(0))))
+    rng = np.random.default_rng(8)
+
+    def fill(path: Any, leaf: Any) -> Any:
+        low = 0.1 if "var" in jax.tree_util.keystr(path) else -1
+        spread = math.prod(leaf.shape[:-1]) ** 0.5  # keeps sums over a kernel near 1
+        return jnp.asarray((rng.uniform(low, 1, leaf.shape) / spread).astype(leaf.dtype))
+
+    return nnx.merge(graph, jax.tree_util.tree_map_with_path(fill, shapes))
 
 
 def photo(height: int = 40, width: int = 50, channels: int = 3, seed: int = 0) -> np.ndarray:

@@ -71,6 +71,12 @@ class Convolution:
         return lax.ConvDimensionNumbers(image, (rank + 1, rank, *range(rank)), image)
 
 
+def asks_float32(params: dict[str, Any]) -> bool:
+    """Whether a product of float32 is to give float32."""
+    preferred = params["preferred_element_type"]  # not `in (None, …)`: NumPy's float64 equals None
+    return preferred is None or preferred == jnp.float32
+
+
 def described(x: Any, kernel: Any, params: dict[str, Any]) -> Convolution | None:
     """The convolution an equation of ``conv_general_dilated`` asks for, or ``None`` where there is no rule for it.
 
@@ -105,7 +111,7 @@ def described(x: Any, kernel: Any, params: dict[str, Any]) -> Convolution | None
         params["dimension_numbers"] == convolution.dimensions
         and set(params["lhs_dilation"]) == {1}
         and params["batch_group_count"] == 1
-        and params["preferred_element_type"] in (None, jnp.float32)
+        and asks_float32(params)
         and x.dtype == kernel.dtype == jnp.float32
         and min(min(pair) for pair in convolution.padding) >= 0
         and 0 not in convolution.result

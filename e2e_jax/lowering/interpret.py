@@ -14,7 +14,7 @@ from jax.extend import core
 from e2e_jax.lowering import pooling
 from e2e_jax.lowering.choose import Choices
 from e2e_jax.lowering.constants import Constant
-from e2e_jax.lowering.convolution import described
+from e2e_jax.lowering.convolution import asks_float32, described
 from e2e_jax.lowering.evaluate import bind, literal, shape_of
 from e2e_jax.lowering.layers import Waiting, convolution_layer, dense_layer
 from e2e_jax.lowering.scaled import Scaled
@@ -47,24 +47,25 @@ class Interpreter:
         }
 
     def run(self, closed: core.ClosedJaxpr, arguments: Sequence[Any]) -> list[Any]:
-        """The outputs, each an array, a `Constant` or a `Scaled`; arguments likewise."""
+        """The outputs, each an array, a `Constant`, a `Scaled` or a `Waiting`; arguments likewise."""
         jaxpr = closed.jaxpr
         values: dict[Any, Any] = dict(zip(jaxpr.constvars, map(Constant.of, closed.consts), strict=True))
-        values |= dict(zip(jaxpr.invars, arguments, strict=True))
         uses = Counter(v for e in jaxpr.eqns for v in e.invars if isinstance(v, core.Var))
         uses.update(v for v in jaxpr.outvars if isinstance(v, core.Var))
+        for variable, value in zip(jaxpr.invars, arguments, strict=True):
+            values[variable] = value if uses[variable] == 1 else settled(value)
         for equation in jaxpr.eqns:
             read = [_read(values, v) for v in equation.invars]
             for variable, value in zip(equation.outvars, self._equation(equation, read), strict=True):
                 values[variable] = value if uses[variable] == 1 else settled(value)
-        return [settled(_read(values, v)) for v in jaxpr.outvars]
+        return [_read(values, v) for v in jaxpr.outvars]
 
     def _equation(self, equation: core.JaxprEqn, read: list[Any]) -> list[Any]:
         name = equation.primitive.name
         if name in INLINED:
             inner = equation.params[INLINED[name]]
             inner = inner if isinstance(inner, core.ClosedJaxpr) else core.ClosedJaxpr(inner, ())
-            return self.run(inner, [settled(value) for value in read])
+            return self.run(inner, read)
         read = read if name in FOLDED else [settled(value) for value in read]
         if name in self.rules and (better := self.rules[name](equation, read)) is not None:
             return [better]
@@ -96,10 +97,8 @@ class Interpreter:
         x, kernel = read
         dimensions, exactness = equation.params["dimension_numbers"], equation.params["precision"]
         array = plain(x)
-        floats = array.dtype == plain(kernel).dtype == jnp.float32
+        floats = array.dtype == plain(kernel).dtype == jnp.float32 and asks_float32(equation.params)
         if not isinstance(kernel, Constant) or isinstance(x, Constant) or not floats:
-            return None
-        if equation.params["preferred_element_type"] not in (None, jnp.float32):
             return None
         if dimensions != (((array.ndim - 1,), (0,)), ((), ())) or kernel.value.ndim != 2:
             return None
