@@ -47,6 +47,7 @@ AFTER = {  # what is done to the output of a layer
     "zero": lambda y: y * (EACH * np.float32(0)) + EACH,
     "divided": lambda y: y / EACH,
     "in every order": lambda y: ((y + EACH) * EACH - EACH) / EACH * np.float32(2) + np.float32(1),
+    "scaled twice": lambda y: (y * EACH + EACH) * np.float32(3) / np.abs(EACH),
     "constants worked out": lambda y: y * lax.rsqrt(jnp.abs(EACH) + np.float32(1e-3)) - jnp.sqrt(jnp.abs(EACH)),
 }
 
