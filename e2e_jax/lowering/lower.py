@@ -20,8 +20,6 @@ from e2e_jax.lowering.product import PRECISIONS
 from e2e_jax.lowering.stages import Stages, staged
 from e2e_jax.transforms.check import one_of
 
-STORED = 1024  # elements up to which a constant stays in the program
-
 
 @known_arguments
 def lower(
@@ -148,8 +146,8 @@ def _divided(
 
 
 def _is_stored(constant: Any) -> bool:
-    """Whether a constant is treated as a parameter. With small ones, and tables of indices, XLA can do more."""
-    return constant.dtype == np.float32 and constant.size > STORED
+    """Whether a constant is treated as a parameter; with numbers, and tables of indices, XLA can do more."""
+    return constant.dtype == np.float32 and constant.ndim > 0
 
 
 def _at_once(closed: core.ClosedJaxpr, prepare: Callable[..., Any], parameters: list[Any]) -> list[Any]:
