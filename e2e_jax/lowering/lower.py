@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jax.extend import core
 
-from e2e_jax.errors import blamed, known_arguments
+from e2e_jax.errors import ConfigError, blamed, known_arguments
 from e2e_jax.lowering.choose import Choices
 from e2e_jax.lowering.constants import Constant
 from e2e_jax.lowering.convolution import Convolution
@@ -18,6 +18,7 @@ from e2e_jax.lowering.evaluate import width
 from e2e_jax.lowering.interpret import Interpreter, plain
 from e2e_jax.lowering.product import PRECISIONS
 from e2e_jax.lowering.stages import Stages, staged
+from e2e_jax.lowering.ways import WAYS
 from e2e_jax.transforms.check import one_of
 
 
@@ -42,13 +43,15 @@ def lower(
             ``"float32"``, or ``"bfloat16"``, fast on processors that have instructions for it. Sums are float32.
         parameters: Numbers of positional arguments that hold weights, to be folded too. That is then done in each
             call; close over them, or use an artifact, to have it done once.
-        choices: The way for convolutions that shall not be computed by rule, from `e2e_jax.lowering.tune.tune`.
+        choices: The way for convolutions that shall not be computed by rule, such as
+            ``{convolution: found.way for convolution, found in e2e_jax.lowering.tune.tune(…).items()}``.
 
     Returns:
         A function with the same signature and results: to 1e-5 of their scale in float32.
 
     Raises:
-        ConfigError: The precision is unknown; or, when called, the function cannot be traced.
+        ConfigError: The precision or a way is unknown, or a way does not compute its convolution; or, when called,
+            the function cannot be traced.
 
     Source:
         The ways: `e2e_jax.lowering.ways`, the rule: `e2e_jax.lowering.choose.by_rule`.
@@ -63,6 +66,7 @@ def lower(
         True
     """
     one_of("lower", "precision", precision, PRECISIONS)
+    _check(choices or {})
 
     @functools.wraps(function)
     def lowered(*args: Any, **kwargs: Any) -> Any:
@@ -75,6 +79,16 @@ def lower(
         return jax.tree.unflatten(jax.tree.structure(shape), outputs)
 
     return lowered
+
+
+def _check(choices: Mapping[Convolution, str]) -> None:
+    for convolution, way in choices.items():
+        one_of("lower", "choices", way, tuple(WAYS))
+        if not WAYS[way].fits(convolution):
+            able = ", ".join(name for name, other in WAYS.items() if other.fits(convolution))
+            raise ConfigError(
+                "lower: a way must compute its convolution.", f"{way}: {convolution}", f"one of {able}."
+            )
 
 
 def _traced(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[core.ClosedJaxpr, Any]:

@@ -13,6 +13,7 @@ from jax import lax
 
 import e2e_jax as e2e
 from e2e_jax import transforms as T
+from e2e_jax.lowering.convolution import Convolution
 from e2e_jax.lowering.lower import lower
 
 RNG = np.random.default_rng(7)
@@ -263,7 +264,11 @@ def test_bfloat16_is_within_its_rounding_and_not_equal():
     assert found.dtype == np.float32
 
 
+FIVE = Convolution((9, 9), (5, 5), (1, 1), ((2, 2), (2, 2)), (1, 1), inputs=4, outputs=4)
+
 BAD = {
+    "unknown way": (lambda: lower(conv, choices={FIVE: "fft"}), "choices must be known"),
+    "way of 3 x 3": (lambda: lower(conv, choices={FIVE: "winograd"}), "must compute its convolution"),
     "precision": (lambda: lower(conv, precision="float16"), "precision must be known"),
     "no function of arrays": (lambda: lower(lambda x: float(x.sum()))(X), "must be traceable"),
     "shapes": (lambda: lower(lambda x: x @ x)(X), "must be traceable"),
