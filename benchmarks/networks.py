@@ -20,7 +20,7 @@ from e2e_jax.compiler import compiler_options
 from e2e_jax.lowering.lower import lower
 
 RUNS = {1: 40, 25: 5}  # calls, by photos in a call
-SECONDS = 150.0  # per network; rounds stop then
+SECONDS = 75.0  # per network; rounds stop then
 PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
 TOP = 5
 
