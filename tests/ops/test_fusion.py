@@ -34,7 +34,7 @@ def is_jaxpr(value: object) -> bool:
 
 
 def found(steps: list, traced: bool) -> list[tuple[int, ...]]:
-    """What each pass gathers; one over a size known when tracing, or over many taps, does so once, others by tap."""
+    """What each pass gathers: one of a size known when tracing, or of many taps, does so once, others by tap."""
     shapes = gathered(steps, traced)
     passes = [(shape, len(list(same))) for shape, same in itertools.groupby(shapes)]
     assert max(count for _, count in passes) <= (FEW_TAPS if traced else 1)
