@@ -1,4 +1,4 @@
-"""e2e-jax: demo, predict, inspect, verify, bench."""
+"""e2e-jax: demo, predict, inspect, verify, refresh, bench."""
 
 from __future__ import annotations
 
@@ -64,9 +64,16 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("model", metavar="MODEL", help="an .e2e artifact")
     inspect.add_argument("--json", action="store_true", help="the manifest")
     inspect.set_defaults(run=_inspect)
-    verify = commands.add_parser("verify", help="replay an artifact's stored sample on this machine")
+    verify = commands.add_parser("verify", help="check on this machine what an artifact promises")
     verify.add_argument("model", metavar="MODEL", help="an .e2e artifact")
+    verify.add_argument("--json", action="store_true", help="the promises and differences as JSON")
+    _add_factory(verify)
     verify.set_defaults(run=_verify)
+    refresh = commands.add_parser("refresh", help="write an artifact again with the JAX installed here")
+    refresh.add_argument("model", metavar="MODEL", help="an .e2e artifact")
+    refresh.add_argument("--output", metavar="FILE", help="where to (default: replace it)")
+    _add_factory(refresh)
+    refresh.set_defaults(run=_refresh)
     bench.add_to(commands)
     return parser
 
@@ -78,7 +85,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from e2e_jax.predictor import load
+    from e2e_jax.loading import load
 
     with _status(f"loading {options.model} and compiling it for {len(options.files)} files …"):
         results = load(options.model).predict(list(options.files), on_error="skip")
@@ -126,14 +133,36 @@ def _inspect(options: argparse.Namespace) -> int:
     return OK
 
 
-def _verify(options: argparse.Namespace) -> int:
-    from e2e_jax.predictor import load
+def _add_factory(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--factory", metavar="PACKAGE.MODULE:NAME", help="code of yours that makes the network, where it is needed"
+    )
 
-    with _status(f"loading {options.model} and replaying its sample …"):
-        predictor = load(options.model)
-        worst = predictor.verify()
-    tolerance = predictor.manifest.samples["tolerance"]
-    print(f"{options.model}: the stored sample replays within {worst:.2g} (tolerance {tolerance:g})")
+
+def _factory(options: argparse.Namespace) -> Any:
+    from e2e_jax.factory import Factory
+
+    sys.path.insert(0, os.getcwd())  # as python -m does
+    return None if options.factory is None else Factory(options.factory).function
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from e2e_jax.loading import load
+
+    with _status(f"loading {options.model} and checking its promises …"):
+        factory = _factory(options)
+        found = load(options.model, factory=factory).verify(factory=factory)
+    print(found.to_json() if options.json else found)
+    return OK if found.passed else BAD_INPUT
+
+
+def _refresh(options: argparse.Namespace) -> int:
+    from e2e_jax.artifact.bundle import read_manifest
+    from e2e_jax.refreshing import refresh
+
+    path = refresh(options.model, output=options.output, factory=_factory(options))
+    manifest = read_manifest(path)
+    print(f"{path}: written by JAX {manifest.versions['jax']}, readable until {manifest.expires[:10]}")
     return OK
 
 

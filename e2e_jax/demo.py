@@ -15,7 +15,8 @@ from e2e_jax.artifact.export import export
 from e2e_jax.benchmark import interleave, ratio, table
 from e2e_jax.decoding import decode
 from e2e_jax.errors import E2EError, ImageError
-from e2e_jax.predictor import Predictor, load
+from e2e_jax.loading import load
+from e2e_jax.predictor import Predictor
 from e2e_jax.zoo.classifier import CROP_FRACTION, INPUT, MEAN, STD, classifier
 from e2e_jax.zoo.efficientnet import efficientnet_lite0
 

@@ -9,9 +9,9 @@ import jax
 from flax import nnx
 
 from e2e_jax.errors import ConfigError, known_arguments
+from e2e_jax.factory import Factory
 from e2e_jax.transforms.base import Images, Transform
 from e2e_jax.transforms.classify import Postprocess
-from e2e_jax.transforms.compose import Compose
 from e2e_jax.types import Array, PaddedImages
 
 
@@ -46,9 +46,11 @@ class EndToEnd(nnx.Module):
         network: Any `nnx.Module`, or a pair: a linen module with its variables, or a function of ``(params, x)``
             with its parameters. Takes and returns batches.
         postprocess: From the network's output to an answer; without one the output itself is returned.
+        factory: How the network is made, where code that can be imported makes it: an artifact then says so, and
+            can be made anew when JAX has moved on, see `e2e_jax.refresh`.
 
     Raises:
-        ConfigError: A part is not of the kind named above.
+        ConfigError: A part is not of the kind named above, or the factory makes another network.
 
     Example:
         >>> import numpy as np
@@ -62,7 +64,14 @@ class EndToEnd(nnx.Module):
     """
 
     @known_arguments
-    def __init__(self, preprocess: Transform, network: Any, postprocess: Postprocess | None = None) -> None:
+    def __init__(
+        self,
+        preprocess: Transform,
+        network: Any,
+        postprocess: Postprocess | None = None,
+        *,
+        factory: Factory | None = None,
+    ) -> None:
         if not isinstance(preprocess, Transform):
             fix = "pass a transform, e.g. T.Compose([...]); T.Compose([]) does nothing."
             raise ConfigError("EndToEnd: preprocess must be a Transform.", repr(preprocess), fix)
@@ -72,6 +81,9 @@ class EndToEnd(nnx.Module):
         self.preprocess = preprocess
         self.network = as_module(network)
         self.postprocess = postprocess
+        self.factory = factory
+        if factory is not None:
+            _check_factory(factory, self.network)
 
     def __call__(self, images: Images, *, key: Any = None) -> Any:
         """Outputs of the post-processor's traced half; one image gives outputs without the batch axis.
@@ -118,15 +130,25 @@ def as_module(network: Any) -> nnx.Module:
     )
 
 
-def split_at_geometry(preprocess: Transform) -> tuple[Compose, Compose]:
-    """The steps up to the last one that moves pixels, and the rest, which every image passes at one size.
+def leaves_of(network: nnx.Module) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Shape and dtype of each array of a network but its random state, by path.
 
     Example:
-        >>> from e2e_jax import transforms as T
-        >>> split_at_geometry(T.Compose([T.Resize(8), T.HorizontalFlip(), T.ToTensor()]))
-        (Compose([Resize(8), HorizontalFlip()]), Compose([ToTensor()]))
+        >>> leaves_of(nnx.eval_shape(lambda: nnx.Linear(3, 2, rngs=nnx.Rngs(0))))
+        {'bias': ((2,), 'float32'), 'kernel': ((3, 2), 'float32')}
     """
-    steps = preprocess.steps_flat
-    spatial = [number for number, step in enumerate(steps) if step.is_spatial]
-    end = spatial[-1] + 1 if spatial else 0
-    return Compose(steps[:end]), Compose(steps[end:])
+    parts: Any = nnx.split(network, nnx.RngState, ...)
+    state = parts[2]
+    pairs = ((path, jax.tree.leaves(leaf)[0]) for path, leaf in nnx.to_flat_state(state))
+    return {"/".join(map(str, path)): (tuple(leaf.shape), leaf.dtype.name) for path, leaf in pairs}
+
+
+def _check_factory(factory: Factory, network: nnx.Module) -> None:
+    if not isinstance(factory, Factory):
+        fix = "pass Factory(YourNetwork, width=64), with the arguments that made it."
+        raise ConfigError("EndToEnd: the factory must be a Factory.", repr(factory)[:80], fix)
+    wanted, made = leaves_of(network), leaves_of(factory.structure())
+    if odd := sorted(name for name in wanted.keys() | made.keys() if wanted.get(name) != made.get(name)):
+        fix = "pass the arguments that the network was made with."
+        received = f"{factory}: {odd[0]} is {made.get(odd[0])}, of the network {wanted.get(odd[0])}"
+        raise ConfigError("EndToEnd: the factory must make this network.", received, fix)

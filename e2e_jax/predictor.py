@@ -1,64 +1,36 @@
-"""load and Predictor: raw photos in, typed results out, from nothing but the artifact."""
+"""Predictor: raw photos in, typed results out, from nothing but the artifact."""
 
 from __future__ import annotations
 
+import operator
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
-from flax import nnx
 from tqdm.auto import tqdm
 
 from e2e_jax.artifact import sample
-from e2e_jax.artifact.bundle import Bundle, read_bundle
+from e2e_jax.artifact.bundle import Bundle
 from e2e_jax.artifact.manifest import Manifest
 from e2e_jax.errors import ArtifactError, ConfigError, ImageError, known_arguments
 from e2e_jax.intake import Intake
-from e2e_jax.ops.batch import bucket, list_to_batch
+from e2e_jax.module import LoadedModule
+from e2e_jax.ops.batch import bucket, filled, list_to_batch
+from e2e_jax.parts import Parts
 from e2e_jax.runner import Compilation, Runner
 from e2e_jax.staging import Staging
+from e2e_jax.streaming import ahead
+from e2e_jax.transforms.check import whole
 from e2e_jax.types import Array, PaddedImages
+from e2e_jax.verification import Verification, verify
 
 LARGEST_BATCH = 32  # images per run of the network; longer lists are cut
 DECODERS = min(os.cpu_count() or 1, 8)  # threads; decoders release the interpreter lock
 
 type OnError = Literal["raise", "skip"]
-
-
-@known_arguments
-def load(path: str | os.PathLike[str], *, precision: str | None = None) -> Predictor:
-    """Opens an artifact; none of the classes it was made with is imported.
-
-    Programs are compiled when they are first needed, and kept for later processes in the user's cache folder, by
-    kind of processor. The environment variable ``E2E_JAX_CACHE`` names another folder, or is ``off``; where JAX has
-    a compilation cache of its own (``jax_compilation_cache_dir``), that one is used.
-
-    Args:
-        path: A file written by `export`, or a folder with its members.
-        precision: ``"float32"``, ``"bfloat16"`` or ``"fastest"``, of those it was exported with; the most exact one
-            by default. The fastest is bfloat16 on CPUs that have instructions for it.
-
-    Returns:
-        A `Predictor` on the default device of this process.
-
-    Raises:
-        ArtifactError: There is none, it is damaged, of a newer format, or unreadable for this JAX.
-        ConfigError: It was not exported with that precision.
-
-    Source:
-        Programs by ``jax.export``, parameters by Orbax.
-
-    Example:
-        >>> load("missing.e2e")
-        Traceback (most recent call last):
-        e2e_jax.errors.ArtifactError: load: the file must be a whole e2e artifact.
-          Received: missing.e2e: there is no such file
-          Fix: check the path, copy the file again, or export it anew.
-    """
-    return Predictor(read_bundle(path, precision))
 
 
 class Predictor:
@@ -90,17 +62,22 @@ class Predictor:
         return tuple(self._runner.ledger)
 
     @known_arguments
-    def predict(self, images: Any, *, on_error: OnError = "raise", progress: bool = True) -> Any:
+    def predict(
+        self, images: Any, *, on_error: OnError = "raise", progress: bool = True, batch_size: int = LARGEST_BATCH
+    ) -> Any:
         """Answers for one photo, a batch, or a list of photos of any kinds and sizes.
 
         Args:
             images: A path, bytes, binary file, PIL image or array ``(h, w, c)``; a list mixing them; or a batch
-                ``(b, h, w, c)``. Arrays have the dtype and range of the signature.
+                ``(b, h, w, c)``. Arrays have the dtype and range of the signature. Or an iterator over what a list
+                may hold, of any length: never more than two batches of it are in memory.
             on_error: In a list, ``"raise"`` stops at a bad image, ``"skip"`` puts its `ImageError` in its place.
             progress: Show a bar where a list takes over a second.
+            batch_size: Photos of a list or an iterator that meet the network at a time.
 
         Returns:
-            One result, e.g. a `Classification`, or a list of them in the order given.
+            One result, e.g. a `Classification`, or a list of them in the order given; for an iterator an iterator,
+            which predicts as it is asked, so that an interruption leaves what came before.
 
         Raises:
             ImageError: An image cannot be read or does not fit the signature.
@@ -111,8 +88,11 @@ class Predictor:
         if isinstance(images, jax.core.Tracer):
             fix = "inside jit, grad or vmap use predictor.as_module()."
             raise ConfigError("predict: runs on the host, on real images.", "a traced array", fix)
+        options = _Options(on_error, progress, whole("predict", "batch_size", batch_size, least=1))
         if isinstance(images, list | tuple):
-            return self._predict_list(images, on_error, progress)
+            return list(self._stream(images, options))
+        if isinstance(images, Iterator) and not hasattr(images, "read"):  # an open file iterates over its lines
+            return self._stream(images, options)
         if isinstance(images, np.ndarray | jax.Array) and images.ndim == 4:
             return self._predict_batch(self._intake.checked(np.asarray(images)))
         return self._predict_sizes([self._intake.image(images)])[0]
@@ -149,8 +129,8 @@ class Predictor:
         back = self._runner.inverse(sizes, boxes, keypoints)
         return back["boxes" if rows.shape[-1] == 4 else "keypoints"][:, : rows.shape[1]]
 
-    def verify(self) -> float:
-        """Replays the stored sample on this machine, through every program.
+    def replay(self) -> float:
+        """Runs the stored sample on this machine, through every program that predictions take.
 
         Returns:
             The largest absolute difference from the recorded outputs.
@@ -158,22 +138,121 @@ class Predictor:
         Raises:
             ArtifactError: It exceeds the recorded tolerance.
         """
-        stored, expected = self._bundle.sample
-        photo = stored["images"]
-        runs = [self._runner.dense(photo)]
-        if "ragged" in self._bundle.programs:
-            runs.append(self._runner.network(self._fit(list(photo))))
-        worst = max(sample.difference(expected, sample.by_name(outputs)) for outputs in runs)
-        known = self.manifest.precisions[self._bundle.precision]["difference"] * sample.scale(expected)
-        tolerance = float(self.manifest.samples["tolerance"]) + known
-        if not worst <= tolerance:
+        photo, expected = self._bundle.sample[0]["images"], self._bundle.sample[1]
+        ways = [self.outputs, *([lambda images: self.outputs_of_list(list(images))] if self._is_ragged else [])]
+        worst = max(sample.difference(expected, outputs(photo)) for outputs in ways)
+        if not worst <= self.tolerance:
             fix = "do not use it here; export it again with the versions installed, and report the device."
             found = f"a difference of {worst:.3g} on {jax.devices()[0].device_kind}"
-            raise ArtifactError(f"verify: the stored sample must replay to {tolerance:g}.", found, fix)
+            raise ArtifactError(f"replay: the stored sample must replay to {self.tolerance:g}.", found, fix)
         return worst
 
+    @known_arguments
+    def verify(self, *, factory: Callable[..., Any] | None = None) -> Verification:
+        """Checks on this machine what an artifact promises: the same answer by every way that leads to it.
+
+        Args:
+            factory: Makes the network, for the comparison with programs made anew; see `e2e_jax.load`.
+
+        Returns:
+            Each promise with the largest difference found; ``.passed`` says whether all hold.
+
+        Raises:
+            ConfigError: There is an argument that it does not take.
+        """
+        return verify(self, factory)
+
+    @property
+    def tolerance(self) -> float:
+        """How far outputs may be from the recorded ones: between machines, and of the precision."""
+        scale = sample.scale(self._bundle.sample[1])
+        known = self.manifest.precisions[self._bundle.precision]["difference"] * scale
+        return float(self.manifest.samples["tolerance"]) + known
+
+    @property
+    def engine(self) -> str:
+        """What runs the programs."""
+        return "xla"
+
+    def suits(self, image: np.ndarray) -> bool:
+        """Whether an array ``(h, w, c)`` is a photo this model takes."""
+        try:
+            self._intake.image(image)
+        except ImageError:
+            return False
+        return True
+
+    def outputs(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """The traced outputs by name for a batch ``(b, h, w, c)``, as one program computes them."""
+        return sample.by_name(self._runner.dense(images))
+
+    def outputs_of_list(self, images: list[np.ndarray]) -> dict[str, np.ndarray]:
+        """The traced outputs by name for photos of different sizes, each through its own bucket."""
+        if not self._is_ragged:
+            singles = [self.outputs(image[None]) for image in images]
+            return {name: np.concatenate([single[name] for single in singles]) for name in singles[0]}
+        found = sample.by_name(self._answers(filled(self._fit(images))))
+        return {name: leaf[: len(images)] for name, leaf in found.items()}
+
+    @known_arguments
+    def preprocess(self, images: Any, *, transforms: str | None = None, key: Any = None) -> Any:
+        """The transforms alone.
+
+        Args:
+            images: One photo, a batch or a list, as `predict` takes them.
+            transforms: ``"train"`` or ``"validation"`` where those were exported; the model's own if absent.
+            key: Where those are random: a seed, a JAX key or its raw data, or `nnx.Rngs`. The same key gives the
+                same numbers, in any process; each photo gets numbers of its own, the first those it gets alone.
+
+        Returns:
+            What the network takes: ``(…)`` for one photo, ``(b, …)`` for several; a list of arrays where their
+            sizes differ.
+
+        Raises:
+            ImageError: A photo cannot be read or does not fit the signature.
+            ConfigError: There are no such transforms in the file, or they need a key.
+        """
+        return self._parts().preprocess(images, transforms, key)
+
+    @known_arguments
+    def network(self, x: Any) -> Any:
+        """The network alone.
+
+        Args:
+            x: What `preprocess` returns, ``(…)`` or ``(b, …)``.
+
+        Returns:
+            What the network returns, before any post-processing.
+
+        Raises:
+            ImageError: Another shape or dtype.
+            ConfigError: The file does not hold it apart.
+        """
+        return self._parts().network(x)
+
+    @known_arguments
+    def postprocess(self, returned: Any) -> Any:
+        """The post-processing alone.
+
+        Args:
+            returned: What `network` returns, for one photo or several.
+
+        Returns:
+            What `predict` returns: one result or a list.
+
+        Raises:
+            ImageError: Another shape or dtype.
+            ConfigError: The file does not hold it apart.
+        """
+        return self._parts().postprocess(returned)
+
+    @property
+    def params(self) -> dict[str, jax.Array]:
+        """The parameters by their path of attribute names, joined by slashes, as the file holds them."""
+        return {"/".join(path): leaf for path, leaf in self._bundle.params.items()}
+
     def as_module(self) -> LoadedModule:
-        """The loaded model as an `nnx.Module`: composes, differentiates with respect to its parameters."""
+        """The loaded model as an `nnx.Module`: composes, differentiates with respect to parameters and photos."""
         return LoadedModule(self._bundle)
 
     def __repr__(self) -> str:
@@ -181,55 +260,59 @@ class Predictor:
         takes = f"{inputs['dtype']}[{', '.join(str(n) for n in inputs['shape'])}]"
         return f"Predictor({self.manifest.name!r}, images={takes}, labels={len(self.manifest.labels)})"
 
-    def _predict_list(self, sources: Sequence[Any], on_error: OnError, progress: bool) -> list[Any]:
-        results: list[Any] = []
-        with tqdm(total=len(sources), disable=not progress, delay=1.0, leave=False, unit="image") as bar:
-            for start in range(0, len(sources), LARGEST_BATCH):
-                chunk = sources[start : start + LARGEST_BATCH]
-                read = list(self._read(chunk, start, on_error))
-                good = [image for image in read if isinstance(image, np.ndarray)]
-                answers = iter(self._predict_sizes(good))
-                results += [next(answers) if isinstance(image, np.ndarray) else image for image in read]
+    @property
+    def _is_ragged(self) -> bool:
+        return "ragged" in self._bundle.programs
+
+    def _parts(self) -> Parts:
+        return Parts(self._bundle, self._runner, self._intake, self._fit)
+
+    def _stream(self, sources: Iterable[Any], options: _Options) -> Iterator[Any]:
+        """Results in order, a chunk of photos at a time; the next chunk is decoded meanwhile."""
+        total = operator.length_hint(sources) or None
+        shown = tqdm(total=total, disable=not options.progress, delay=1.0, leave=False, unit="image")
+        with shown as bar, ThreadPoolExecutor(DECODERS) as pool:
+            for chunk in ahead(pool, self._read, sources, options.batch_size):
+                wanted, error = _until_error(chunk) if options.on_error == "raise" else (chunk, None)
+                answers = iter(self._predict_sizes([image for image in wanted if isinstance(image, np.ndarray)]))
+                for image in wanted:
+                    yield image if isinstance(image, ImageError) else next(answers)
+                if error is not None:
+                    raise error
                 bar.update(len(chunk))
-        return results
 
-    def _read(self, sources: Sequence[Any], start: int, on_error: OnError) -> Iterator[np.ndarray | ImageError]:
-        """Images in order, decoded side by side; a bad one raises, or stands in its place."""
-
-        def read(numbered: tuple[int, Any]) -> np.ndarray | ImageError:
-            try:
-                return self._intake.image(numbered[1])
-            except ImageError as error:
-                error.add_note(f"item {numbered[0]} of the list")
-                return error
-
-        with ThreadPoolExecutor(DECODERS) as pool:
-            for image in pool.map(read, enumerate(sources, start)):
-                if isinstance(image, ImageError) and on_error == "raise":
-                    raise image
-                yield image
+    def _read(self, number: int, source: Any) -> np.ndarray | ImageError:
+        try:
+            return self._intake.image(source)
+        except ImageError as error:
+            error.add_note(f"item {number} of the list")
+            return error
 
     def _predict_sizes(self, images: list[np.ndarray]) -> list[Any]:
         """Images of any sizes, at most `LARGEST_BATCH`."""
         if not images:
             return []
-        if "ragged" not in self._bundle.programs:
+        if not self._is_ragged:
             return [self._predict_batch(image[None])[0] for image in images]
         self._runner.expect_network(bucket(len(images), smallest=1))
-        return self._results(self._runner.network(_filled(self._fit(images))), len(images))
+        return self._results(self._answers(filled(self._fit(images))), len(images))
+
+    def _answers(self, x: Array) -> Any:
+        """From what the transforms leave to outputs."""
+        return self._runner.finish(self._runner.network(x))
 
     def _fit(self, images: list[np.ndarray]) -> Array:
         """Each image through the geometry, in the bucket of its own size."""
         if len(images) == 1:
             return self._moved(self._staging.lay(images[0]))
-        return np.concatenate([self._moved(list_to_batch([image])) for image in images])  # (b, oh, ow, c)
+        return np.concatenate([self._moved(list_to_batch([image])) for image in images])  # (b, …)
 
     def _moved(self, photo: PaddedImages) -> Array:
         return self._runner.ragged(photo.pixels, photo.sizes)
 
     def _predict_batch(self, images: np.ndarray) -> list[Any]:
         parts = [images[at : at + LARGEST_BATCH] for at in range(0, len(images), LARGEST_BATCH)]
-        return [result for part in parts for result in self._results(self._runner.dense(_filled(part)), len(part))]
+        return [result for part in parts for result in self._results(self._runner.dense(filled(part)), len(part))]
 
     def _results(self, outputs: Any, wanted: int) -> list[Any]:
         """Typed results of the first ``wanted`` rows; the rest only filled the batch."""
@@ -239,38 +322,18 @@ class Predictor:
         return [jax.tree.map(lambda leaf, at=at: leaf[at], rows) for at in range(wanted)]
 
 
-def _filled(batch: Array) -> Array:
-    """A batch filled with zeros up to a power of two, so that few batch sizes are compiled."""
-    missing = bucket(len(batch), smallest=1) - len(batch)
-    return np.pad(batch, ((0, missing), *((0, 0),) * (batch.ndim - 1))) if missing else batch
+type _Read = list[np.ndarray | ImageError]
 
 
-class LoadedModule(nnx.Module):
-    """A loaded artifact inside other models: the ``dense`` program over parameters that can be trained.
+def _until_error(chunk: _Read) -> tuple[_Read, ImageError | None]:
+    """What comes before the first bad image, and its error."""
+    for number, image in enumerate(chunk):
+        if isinstance(image, ImageError):
+            return chunk[:number], image
+    return chunk, None
 
-    Args:
-        bundle: What `load` read.
-    """
 
-    def __init__(self, bundle: Bundle) -> None:
-        self.params = nnx.Dict({"/".join(path): nnx.Param(leaf) for path, leaf in bundle.params.items()})
-        self.names = tuple("/".join(path) for path in bundle.params)
-        self.program = bundle.programs["dense"]
-        self.prepare = bundle.programs.get("prepare")
-
-    def __call__(self, images: Any) -> Any:
-        """``(b, h, w, c)`` or ``(h, w, c)`` photos to the model's traced outputs, by name."""
-        if getattr(images, "ndim", None) == 3:  # (h, w, c)
-            return jax.tree.map(lambda leaf: leaf[0], self(images[None]))
-        self._check(images)
-        params = [self.params[name][...] for name in self.names]
-        return self.program.call(params if self.prepare is None else self.prepare.call(params), images)
-
-    def _check(self, images: Any) -> None:
-        wanted = self.program.in_avals[-1]
-        shape: tuple[Any, ...] = getattr(images, "shape", ())
-        dtype = getattr(images, "dtype", None)
-        if len(shape) != 4 or shape[-1] != wanted.shape[-1] or 0 in shape[1:] or dtype != wanted.dtype:
-            received = f"{dtype}{shape}" if dtype is not None else type(images).__name__
-            fix = f"pass {wanted.dtype} arrays (b, h, w, {wanted.shape[-1]}) or (h, w, {wanted.shape[-1]})."
-            raise ImageError("LoadedModule: images must fit the artifact's signature.", received, fix)
+class _Options(NamedTuple):
+    on_error: OnError
+    progress: bool
+    batch_size: int

@@ -13,7 +13,10 @@ import jax
 import numpy as np
 from jax import export as jax_export
 
+from e2e_jax.artifact.programs import PIPELINE
 from e2e_jax.compiled import Call, compiled
+
+type Key = tuple[str, tuple[tuple[int, ...], ...]]  # a program, and the shapes it is compiled for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +50,8 @@ class Runner:
         self.device = jax.devices()[0]
         self.ledger: list[Compilation] = []
         self._claiming = threading.Lock()
-        self._calls: dict[tuple[str, tuple[tuple[int, ...], ...]], Future[Call]] = {}
+        self._calls: dict[Key, Future[Call]] = {}
+        self._made: dict[Key, Call] = {}  # of `_calls`, without the lock of a future
 
     @functools.cached_property
     def params(self) -> list[jax.Array]:
@@ -63,28 +67,46 @@ class Runner:
         return self._run("ragged", pixels, sizes)
 
     def network(self, x: np.ndarray | jax.Array) -> Any:
-        """Network inputs to outputs."""
+        """Network inputs to what the network returns."""
         return self._run("network", self.params, x)
 
+    def finish(self, returned: Any) -> Any:
+        """What the network returns to outputs."""
+        return self._run("finish", returned) if "finish" in self.programs else returned
+
+    def transform(self, name: str, key: np.ndarray, pixels: np.ndarray, sizes: np.ndarray) -> Any:
+        """Padded photos through further transforms, see `e2e_jax.artifact.programs.pipeline`."""
+        return self._run(PIPELINE + name, key, pixels, sizes)
+
     def expect_network(self, count: int) -> None:
-        """Has the network made ready for a batch on another core, while this thread is at the geometry."""
+        """Has the network made ready for a batch on another core, while this thread is at the transforms."""
         *params, kind = self.programs["network"].in_avals
-        x = jax.ShapeDtypeStruct((count, *kind.shape[1:]), kind.dtype)  # (b, oh, ow, c)
+        x = jax.ShapeDtypeStruct((count, *kind.shape[1:]), kind.dtype)  # (b, …)
         if ("network", (x.shape,)) not in self._calls:
             shapes = [jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in params]
-            threading.Thread(target=self._ready, args=("network", shapes, x)).start()
+            threading.Thread(target=self._expect, args=(count, shapes, x)).start()
+
+    def _expect(self, count: int, params: list[Any], x: Any) -> None:
+        self._ready("network", params, x)
+        if "finish" in self.programs:
+            program = self.programs["finish"]
+            shapes = [jax.ShapeDtypeStruct((count, *aval.shape[1:]), aval.dtype) for aval in program.in_avals]
+            (returned,), _ = jax.tree.unflatten(program.in_tree, shapes)
+            self._ready("finish", returned)
 
     def inverse(self, sizes: np.ndarray, boxes: np.ndarray, keypoints: np.ndarray) -> dict[str, np.ndarray]:
         """Boxes ``(b, n, 4)`` and key points ``(b, m, 2)`` of network inputs, in photos of ``sizes`` (b, 2)."""
         return {k: np.asarray(v) for k, v in self._run("inverse", sizes, boxes, keypoints).items()}
 
     def _run(self, program: str, *arguments: Any) -> Any:
-        return self._ready(program, *arguments).result()(*arguments)
+        key = _key(program, arguments)
+        if (call := self._made.get(key)) is None:
+            call = self._made[key] = self._ready(program, *arguments).result()
+        return call(*arguments)
 
     def _ready(self, program: str, *arguments: Any) -> Future[Call]:
         """The program for these shapes; threads that need the same one wait for one compilation."""
-        shapes = tuple([a.shape for a in arguments if not isinstance(a, list)])
-        key = (program, shapes)
+        key = _key(program, arguments)
         if (known := self._calls.get(key)) is not None:
             return known
         with self._claiming:
@@ -92,7 +114,7 @@ class Runner:
                 return known
             call = self._calls[key] = Future()
         try:
-            call.set_result(self._compile(program, shapes[0] if shapes else (), arguments))
+            call.set_result(self._compile(program, next(iter(key[1]), ()), arguments))
         except BaseException as error:
             del self._calls[key]  # the next one tries again
             call.set_exception(error)
@@ -103,3 +125,10 @@ class Runner:
         call, cached = compiled(self.programs[program], arguments, self.device)
         self.ledger.append(Compilation(program, shape, time.perf_counter() - start, cached))
         return call
+
+
+def _key(program: str, arguments: tuple[Any, ...]) -> Key:
+    """Lists are parameters, whose shapes never change; arrays may come in a tree."""
+    arrays = [a for a in arguments if not isinstance(a, list)]
+    plain = all(hasattr(a, "shape") for a in arrays)
+    return program, tuple([a.shape for a in (arrays if plain else jax.tree.leaves(arrays))])

@@ -356,8 +356,8 @@ def test_ctrl_c_prints_the_table_so_far_and_ends_in_130(small, tmp_path, monkeyp
         (["--batch-runs", "7", "--batch", "4"], Plan({1: 500, 4: 7})),
         (["--engines", "none"], Plan({1: 500, 25: 20}, [])),
         (["--engines", "onnxruntime, openvino"], Plan({1: 500, 25: 20}, ["onnxruntime", "openvino"])),
-        (["--quick"], Plan({1: 50, 25: 2}, warmup=1, limit=36.0)),
-        (["--quick", "--runs", "5"], Plan({1: 5, 25: 1}, warmup=1, limit=36.0)),
+        (["--quick"], Plan({1: 50, 25: 2}, warmup=1, limit=32.0)),
+        (["--quick", "--runs", "5"], Plan({1: 5, 25: 1}, warmup=1, limit=32.0)),
     ],
 )
 def test_options_make_the_plan(options, plan):

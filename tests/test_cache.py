@@ -76,11 +76,11 @@ def image(tmp_path):
 
 def test_the_next_process_compiles_nothing_and_answers_the_same_to_the_bit(tiny_file, image, folder):
     ledger, first, jax_cache = ended(start(tiny_file, image))
-    assert sorted(eval(ledger)) == [("network", False), ("prepare", False), ("ragged", False)]
+    assert sorted(eval(ledger)) == [("finish", False), ("network", False), ("prepare", False), ("ragged", False)]
     kept = [(file, file.read_bytes()) for file in entries(folder)]
     assert len(kept) == 3
     ledger, second, _ = ended(start(tiny_file, image))
-    assert sorted(eval(ledger)) == [("network", True), ("prepare", True), ("ragged", True)]
+    assert sorted(eval(ledger)) == [("finish", True), ("network", True), ("prepare", True), ("ragged", True)]
     assert second == first
     assert [(file, file.read_bytes()) for file in entries(folder)] == kept
     assert jax_cache == "None"  # the user's own programs are not our business
@@ -89,7 +89,7 @@ def test_the_next_process_compiles_nothing_and_answers_the_same_to_the_bit(tiny_
 def test_two_processes_at_once_answer_the_same_and_leave_whole_entries(tiny_file, image, folder):
     first, second = [ended(process) for process in [start(tiny_file, image) for _ in range(2)]]
     assert first[1] == second[1]
-    assert answer(tiny_file)[1] == {"prepare": True, "network": True, "ragged": True}
+    assert answer(tiny_file)[1] == {"prepare": True, "network": True, "ragged": True, "finish": True}
     assert len([file for file in folder.rglob("*") if file.is_file()]) == 3
 
 
@@ -99,9 +99,16 @@ def test_every_program_runs_from_the_cache(tiny_file, folder):
     for _ in range(2):
         predictor = e2e.load(tiny_file)
         back = predictor.inverse([[1, 2, 8, 9]], size=(40, 50))
-        runs.append((predictor.predict(images), predictor.predict(list(images)), predictor.verify(), back.tolist()))
+        runs.append((predictor.predict(images), predictor.predict(list(images)), predictor.replay(), back.tolist()))
     assert runs[0] == runs[1]
-    assert {c.program for c in predictor.compilations} == {"prepare", "dense", "ragged", "network", "inverse"}
+    assert {c.program for c in predictor.compilations} == {
+        "prepare",
+        "dense",
+        "ragged",
+        "network",
+        "finish",
+        "inverse",
+    }
     assert all(c.cached for c in predictor.compilations)
     readonly = images[:, ::-1, ::-1]  # strides of their own
     readonly.flags.writeable = False
@@ -112,11 +119,11 @@ def test_other_weights_share_programs_and_other_programs_do_not(tiny_file, tmp_p
     first, _ = answer(tiny_file)
     other = e2e.export(tiny_model(network=(tiny_model().network.function, -WEIGHTS)), tmp_path / "o.e2e")
     result, cached = answer(other)
-    assert cached == {"prepare": True, "network": True, "ragged": True}
+    assert cached == {"prepare": True, "network": True, "ragged": True, "finish": True}
     assert result.top[0].id != first.top[0].id
     model = tiny_model(network=(lambda params, x: x[:, ::2].mean((1, 2)) @ params, WEIGHTS))
     _, cached = answer(e2e.export(model, tmp_path / "p.e2e"))
-    assert cached == {"prepare": False, "network": False, "ragged": True}
+    assert cached == {"prepare": False, "network": False, "ragged": True, "finish": True}
 
 
 def test_code_that_only_jax_can_set_up_is_not_kept(tmp_path, folder):
@@ -127,7 +134,7 @@ def test_code_that_only_jax_can_set_up_is_not_kept(tmp_path, folder):
     file = e2e.export(tiny_model(network=(by_lapack, WEIGHTS)), tmp_path / "l.e2e")
     first, _ = answer(file)
     second, cached = answer(file)
-    assert cached == {"prepare": True, "network": False, "ragged": True}
+    assert cached == {"prepare": True, "network": False, "ragged": True, "finish": True}
     assert second == first
 
 
@@ -140,7 +147,7 @@ def test_it_can_be_turned_off_and_yields_to_jaxs_own(tiny_file, folder, tmp_path
     }
     if setting == "off":
         monkeypatch.setenv(cache.SETTING, "off")
-        assert answer(tiny_file)[1] == {"prepare": False, "network": False, "ragged": False}
+        assert answer(tiny_file)[1] == {"prepare": False, "network": False, "ragged": False, "finish": False}
     else:
         name, value = names[setting]
         before = getattr(jax.config, name)
@@ -196,7 +203,7 @@ def _topology():
 
 def test_without_known_features_nothing_is_kept(tiny_file, folder, monkeypatch, machines):
     monkeypatch.setattr(cache, "processor", lambda device: ())
-    assert answer(tiny_file)[1] == {"prepare": False, "network": False, "ragged": False}
+    assert answer(tiny_file)[1] == {"prepare": False, "network": False, "ragged": False, "finish": False}
     assert not folder.exists()
 
 
@@ -207,8 +214,8 @@ def test_damaged_entries_are_compiled_anew_and_replaced(tiny_file, folder, damag
     expected, _ = answer(tiny_file)
     for file in entries(folder):
         file.write_bytes(damage(file.read_bytes()))
-    assert answer(tiny_file) == (expected, {"prepare": False, "network": False, "ragged": False})
-    assert answer(tiny_file) == (expected, {"prepare": True, "network": True, "ragged": True})
+    assert answer(tiny_file) == (expected, {"prepare": False, "network": False, "ragged": False, "finish": False})
+    assert answer(tiny_file) == (expected, {"prepare": True, "network": True, "ragged": True, "finish": True})
 
 
 def test_whole_entries_that_xla_cannot_read_are_replaced_too(tiny_file, folder):
@@ -216,8 +223,8 @@ def test_whole_entries_that_xla_cannot_read_are_replaced_too(tiny_file, folder):
     kept = cache.opened(jax.devices()[0])
     for file in entries(folder):
         kept.put(file.stem, b"not what XLA wrote")
-    assert answer(tiny_file) == (expected, {"prepare": False, "network": False, "ragged": False})
-    assert answer(tiny_file)[1] == {"prepare": True, "network": True, "ragged": True}
+    assert answer(tiny_file) == (expected, {"prepare": False, "network": False, "ragged": False, "finish": False})
+    assert answer(tiny_file)[1] == {"prepare": True, "network": True, "ragged": True, "finish": True}
 
 
 def test_folders_and_entries_are_the_users_alone(tiny_file, folder):
@@ -238,7 +245,10 @@ def test_a_folder_that_others_may_write_to_is_not_used(tiny_file, folder, caplog
     else:
         (folder if "group" in unsafe else inner).chmod(0o770 if "group" in unsafe else 0o707)
     for _ in range(2):
-        assert answer(tiny_file) == (expected, {"prepare": False, "network": False, "ragged": False})
+        assert answer(tiny_file) == (
+            expected,
+            {"prepare": False, "network": False, "ragged": False, "finish": False},
+        )
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     said, received, fix = record.getMessage().splitlines()
@@ -251,7 +261,7 @@ def test_an_entry_that_others_may_write_to_is_not_used(tiny_file, folder):
     answer(tiny_file)
     for file in entries(folder):
         file.chmod(0o666)
-    assert answer(tiny_file)[1] == {"prepare": False, "network": False, "ragged": False}
+    assert answer(tiny_file)[1] == {"prepare": False, "network": False, "ragged": False, "finish": False}
 
 
 @pytest.mark.parametrize("trouble", ["a file in the way", "no home", "disk full"])
@@ -268,7 +278,7 @@ def test_where_nothing_can_be_written_prediction_goes_on_with_one_line(
     for _ in range(2):
         result, cached = answer(tiny_file)
         assert result.label
-        assert cached == {"prepare": False, "network": False, "ragged": False}
+        assert cached == {"prepare": False, "network": False, "ragged": False, "finish": False}
     assert len(caplog.records) == 1
     if trouble == "disk full":
         assert "No space left" in caplog.text
@@ -279,7 +289,7 @@ def test_a_read_only_folder_is_read(tiny_file, folder, monkeypatch):
     answer(tiny_file)
     refuse = lambda *_, **__: (_ for _ in ()).throw(PermissionError(30, "Read-only file system"))  # noqa: E731
     monkeypatch.setattr(os, "utime", refuse)
-    assert answer(tiny_file)[1] == {"prepare": True, "network": True, "ragged": True}
+    assert answer(tiny_file)[1] == {"prepare": True, "network": True, "ragged": True, "finish": True}
 
 
 def test_what_was_not_used_for_longest_goes_first_and_nothing_else_goes(folder, monkeypatch):

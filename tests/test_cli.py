@@ -15,8 +15,14 @@ from PIL import Image
 import e2e_jax as e2e
 from e2e_jax.cli import main
 
-COMMANDS = {"demo": ["FOLDER", "--output"], "predict": ["MODEL", "FILE", "--json"], "inspect": ["MODEL", "--json"],
-            "verify": ["MODEL"], "bench": ["--runs", "--batch", "--json", "--plot", "--quick"]}  # fmt: skip
+COMMANDS = {
+    "demo": ["FOLDER", "--output"],
+    "predict": ["MODEL", "FILE", "--json"],
+    "inspect": ["MODEL", "--json"],
+    "verify": ["MODEL", "--json", "--factory"],
+    "refresh": ["MODEL", "--output", "--factory"],
+    "bench": ["--runs", "--batch", "--json", "--plot", "--quick"],
+}
 
 
 @pytest.fixture
@@ -28,7 +34,7 @@ def png(tmp_path):
 @pytest.fixture
 def shared_predictor(monkeypatch, predictor):
     """`load` gives the session's predictor: what it does is tested elsewhere."""
-    monkeypatch.setattr("e2e_jax.predictor.load", lambda _: predictor)
+    monkeypatch.setattr("e2e_jax.loading.load", lambda *_, **__: predictor)
     return predictor
 
 
@@ -78,7 +84,7 @@ def test_predict_of_a_model_without_labels_shows_its_outputs(tmp_path, png, caps
 def test_inspect_shows_the_card_or_the_manifest(tiny_file, capsys):
     assert main(["inspect", str(tiny_file)]) == 0
     assert capsys.readouterr().out.startswith(
-        "tiny   (e2e artifact, format 2)\ntakes     images: uint8[b, h, w, 3]"
+        "tiny   (e2e artifact, format 3)\ntakes     images: uint8[b, h, w, 3]"
     )
     assert main(["inspect", str(tiny_file), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["labels"] == ["red", "green", "blue", "gray"]
@@ -86,14 +92,18 @@ def test_inspect_shows_the_card_or_the_manifest(tiny_file, capsys):
 
 def test_verify_replays_the_sample(shared_predictor, tiny_file, capsys):
     assert main(["verify", str(tiny_file)]) == 0
-    assert "the stored sample replays within" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "ok     the stored sample replays: differs by " in out
+    assert "FAILED" not in out
+    assert main(["verify", str(tiny_file), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["passed"] is True
 
 
 def test_verify_of_an_altered_artifact_ends_in_1(tiny_file, tmp_path, capsys):
     samples = {"tolerance": -1.0, "input": "samples/input.npz", "outputs": "samples/outputs.npz"}
     altered = rewrite(tiny_file, tmp_path / "x.e2e", manifest={"samples": samples})
     assert main(["verify", str(altered)]) == 1
-    assert capsys.readouterr().err.startswith("verify: the stored sample must replay to -1.")
+    assert "FAILED the stored sample replays: differs by " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", [["predict", "no.e2e", "a.png"], ["inspect", "no.e2e"], ["verify", "no.e2e"],
@@ -127,7 +137,7 @@ def test_every_command_explains_itself_and_its_arguments(command, capsys):
     assert text.startswith(f"usage: e2e-jax {command}")
     for argument in COMMANDS[command]:
         explained = [line for line in text.splitlines() if line.strip().startswith(argument)]
-        assert any(len(line.split()) > 2 for line in explained) or argument == "--output"
+        assert any(len(line.split()) > 2 for line in explained) or argument in ("--output", "--factory")
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ LONGEST_FILE = 350  # lines
 FLOORS = {
     "e2e_jax.errors": 0,
     "e2e_jax.types": 0,
+    "e2e_jax.factory": 0.5,  # uses errors
     "e2e_jax.machine": 0,
     "e2e_jax.compiler": 0.5,  # uses machine
     "e2e_jax.labels": 0,
@@ -35,6 +36,13 @@ FLOORS = {
     "e2e_jax.zoo": 3.5,  # uses 0 to 3
     "e2e_jax.artifact": 4,
     "e2e_jax.predictor": 5,
+    "e2e_jax.bare": 5,
+    "e2e_jax.loading": 5,
+    "e2e_jax.module": 5,
+    "e2e_jax.parts": 5,
+    "e2e_jax.refreshing": 5,
+    "e2e_jax.streaming": 5,
+    "e2e_jax.verification": 5,
     "e2e_jax.intake": 5,
     "e2e_jax.runner": 5,
     "e2e_jax.compiled": 5,

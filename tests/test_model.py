@@ -10,7 +10,7 @@ from model_fixtures import WEIGHTS, mean_colour, photo, tiny_model
 
 import e2e_jax as e2e
 from e2e_jax import transforms as T
-from e2e_jax.model import Functional, split_at_geometry
+from e2e_jax.model import Functional
 
 STEPS = T.Compose([T.Resize((8, 8)), T.ToTensor()])
 
@@ -71,7 +71,7 @@ def test_other_parts_are_refused():
         e2e.EndToEnd([T.Resize(8)], (mean_colour, WEIGHTS))
     with pytest.raises(e2e.ConfigError, match="postprocess must be a Postprocess"):
         e2e.EndToEnd(STEPS, (mean_colour, WEIGHTS), ["red", "green"])
-    with pytest.raises(e2e.ConfigError, match=r"EndToEnd\(preprocess, network, postprocess\)"):
+    with pytest.raises(e2e.ConfigError, match=r"EndToEnd\(preprocess, network, postprocess, factory\)"):
         e2e.EndToEnd(STEPS, net=(mean_colour, WEIGHTS))
 
 
@@ -123,11 +123,3 @@ def test_functional_keeps_the_shape_of_its_parameters():
     module = Functional(lambda params, x: params["a"] * x + params["b"][1], {"a": 2.0, "b": (0.0, 3.0)})
     assert float(module(np.float32(5))) == 13
     assert len(jax.tree.leaves(nnx.state(module, nnx.Param))) == 3
-
-
-def test_split_at_geometry_cuts_behind_the_last_step_that_moves_pixels():
-    steps = [T.ToTensor(), T.Resize(8), T.Normalize(0.5, 0.5), T.HorizontalFlip(), T.Cast("float32")]
-    head, tail = split_at_geometry(T.Compose(steps))
-    assert (head, tail) == (T.Compose(steps[:4]), T.Compose(steps[4:]))
-    head, tail = split_at_geometry(T.ToTensor())
-    assert (head, tail) == (T.Compose([]), T.Compose([T.ToTensor()]))

@@ -111,7 +111,7 @@ def test_sixty_sizes_compile_at_most_twelve_programs_and_then_none(tiny_file):
     assert 3 < len(compiled) <= 12
     assert predictor.predict(images, progress=False) == first
     assert predictor.compilations == compiled
-    assert {c.program for c in compiled} == {"prepare", "ragged", "network"}
+    assert {c.program for c in compiled} == {"prepare", "ragged", "network", "finish"}
     assert all(c.seconds > 0 for c in compiled)
 
 
@@ -160,4 +160,4 @@ def test_geometry_that_leaves_different_sizes_runs_photo_by_photo(tmp_path, step
     images = [photo(40, 50), photo(20, 30)]
     for found, image in zip(predictor.predict(images), images, strict=True):
         np.testing.assert_allclose(found, model(image), atol=1e-4)
-    assert predictor.verify() < 1e-3
+    assert predictor.replay() < 1e-3

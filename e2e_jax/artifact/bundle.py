@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jax import export as jax_export
 
 from e2e_jax.artifact import archive, params, programs, sample
+from e2e_jax.artifact.consistency import contradiction
 from e2e_jax.artifact.manifest import Manifest
 from e2e_jax.compiler import fastest_precision
 from e2e_jax.errors import ArtifactError, ConfigError
@@ -19,6 +22,8 @@ from e2e_jax.lowering.product import PRECISIONS
 from e2e_jax.transforms.base import Transform
 from e2e_jax.transforms.classify import Postprocess
 from e2e_jax.transforms.stored import known_steps
+
+PARTS_SINCE = 3  # format
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,9 +50,42 @@ class Bundle:
     postprocess: Postprocess | None
     sample: tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether transforms, network and post-processor can each be run by itself."""
+        return self.manifest.format >= PARTS_SINCE and "network" in self.programs
+
+
+class Stored(NamedTuple):
+    """An artifact as it was read: format, hashes and member names are checked, and nothing else is used yet."""
+
+    path: Path
+    manifest: Manifest
+    members: dict[str, bytes]
+
+
+def read_stored(path: str | os.PathLike[str], call: str = "load") -> Stored:
+    """Reads an artifact's bytes.
+
+    Raises:
+        ArtifactError: There is none, it is damaged, or of a newer format.
+    """
+    file = archive.as_path(call, path)
+    members = archive.read(file)
+    return Stored(file, Manifest.from_members(file, members), members)
+
+
+def read_manifest(path: str | os.PathLike[str]) -> Manifest:
+    """Only what an artifact says about itself, after the same checks of names and hashes.
+
+    Raises:
+        ArtifactError: As `read_stored`.
+    """
+    return read_stored(path, "inspect").manifest
+
 
 def read_bundle(path: str | os.PathLike[str], precision: str | None = None) -> Bundle:
-    """Reads an artifact; format, hashes and member names are checked before anything is used.
+    """Reads an artifact whose programs JAX promises to read.
 
     Args:
         path: Of a file or folder.
@@ -55,32 +93,72 @@ def read_bundle(path: str | os.PathLike[str], precision: str | None = None) -> B
             the most exact one.
 
     Raises:
-        ArtifactError: There is none, it is damaged, or of a newer format.
+        ArtifactError: There is none, it is damaged, of a newer format, or unreadable for this JAX.
         ConfigError: The precision is not stored in it.
     """
-    file = archive.as_path("load", path)
-    manifest, members = _read(file)
-    chosen = _chosen(file, manifest, precision)
+    stored = read_stored(path)
+    return assemble(stored, programs_of(stored), precision)
+
+
+def programs_of(stored: Stored, *, expired: bool = False) -> dict[str, jax_export.Exported]:
+    """The programs of an artifact.
+
+    Args:
+        stored: The artifact.
+        expired: Read also what JAX no longer promises to run as it was meant.
+
+    Raises:
+        ArtifactError: This JAX cannot read one.
+    """
+    with _consistent(stored.path):
+        named = {kind: stored.members[record["member"]] for kind, record in stored.manifest.programs.items()}
+    return {kind: _program(stored.path, content, expired) for kind, content in named.items()}
+
+
+def assemble(stored: Stored, loaded: dict[str, jax_export.Exported], precision: str | None) -> Bundle:
+    """An artifact ready to run, with these programs.
+
+    Raises:
+        ArtifactError: The programs do not fit the manifest, or the parameters cannot be read.
+        ConfigError: The precision is not stored in it.
+    """
+    path, manifest, members = stored
+    chosen = _chosen(path, manifest, precision)
+    with _consistent(path):
+        if wrong := contradiction(manifest, loaded):
+            raise archive.damaged(path, wrong)
+        return Bundle(
+            path=path,
+            manifest=manifest,
+            params=params.restore(path, members, manifest.params),
+            programs=programs.variant(loaded, chosen),
+            precision=chosen,
+            preprocess=known_steps(manifest.preprocess),
+            postprocess=postprocess_of(manifest),
+            sample=sample_of(stored),
+        )
+
+
+def sample_of(stored: Stored) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """The stored input and its outputs.
+
+    Raises:
+        ArtifactError: They cannot be read.
+    """
+    names = stored.manifest.samples
+    inputs, outputs = (sample.unpack(stored.path, stored.members[names[kind]]) for kind in ("input", "outputs"))
+    return inputs, outputs
+
+
+@contextlib.contextmanager
+def _consistent(path: Path) -> Iterator[None]:
+    """What a manifest leads to that contradicts itself is a damaged artifact."""
     try:
-        return _assemble(file, manifest, members, chosen)
+        yield
     except ArtifactError:
         raise
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
-        raise archive.damaged(file, f"a manifest that contradicts itself ({error})") from error
-
-
-def read_manifest(path: str | os.PathLike[str]) -> Manifest:
-    """Only what an artifact says about itself, after the same checks of names and hashes.
-
-    Raises:
-        ArtifactError: As `read_bundle`.
-    """
-    return _read(archive.as_path("inspect", path))[0]
-
-
-def _read(file: Path) -> tuple[Manifest, dict[str, bytes]]:
-    members = archive.read(file)
-    return Manifest.from_members(file, members), members
+        raise archive.damaged(path, f"a manifest that contradicts itself ({error})") from error
 
 
 def _chosen(path: Path, manifest: Manifest, precision: str | None) -> str:
@@ -98,86 +176,15 @@ def _chosen(path: Path, manifest: Manifest, precision: str | None) -> str:
     raise ConfigError("load: the precision must be one that is stored.", f"{precision!r} of {path}", fix)
 
 
-def _assemble(path: Path, manifest: Manifest, members: dict[str, bytes], precision: str) -> Bundle:
-    samples = manifest.samples
-    loaded = {kind: _program(path, members[record["member"]]) for kind, record in manifest.programs.items()}
-    if wrong := contradiction(manifest, loaded):
-        raise archive.damaged(path, wrong)
-    return Bundle(
-        path=path,
-        manifest=manifest,
-        params=params.restore(path, members, manifest.params),
-        programs=variant(loaded, precision),
-        precision=precision,
-        preprocess=known_steps(manifest.preprocess),
-        postprocess=_postprocess(manifest),
-        sample=(sample.unpack(path, members[samples["input"]]), sample.unpack(path, members[samples["outputs"]])),
-    )
-
-
-def variant(loaded: dict[str, Any], precision: str) -> dict[str, Any]:
-    """Program name to program for one precision, under plain names; with what all precisions share."""
-    suffix = programs.suffix_of(precision)
-    own = {kind: loaded[kind + suffix] for kind in OF_NETWORK if kind + suffix in loaded}
-    return own | {kind: loaded[kind] for kind in SHARED if kind in loaded}
-
-
-def contradiction(manifest: Manifest, loaded: dict[str, jax_export.Exported]) -> str | None:
-    """Where programs and manifest disagree about shapes and dtypes, or ``None``."""
-    groups = {precision: variant(loaded, precision) for precision in manifest.precisions}
-    named = {kind + programs.suffix_of(precision) for precision in groups for kind in OF_NETWORK} | set(SHARED)
-    sets = ({"dense"}, {"dense", "ragged", "network"})
-    if (
-        not groups
-        or loaded.keys() - named
-        or any(g.keys() - {"inverse", "prepare"} not in sets for g in groups.values())
-    ):
-        return f"the programs {', '.join(loaded) or 'none'} are not a set this release runs"
-    return next((wrong for group in groups.values() if (wrong := _contradiction(manifest, group))), None)
-
-
-def _contradiction(manifest: Manifest, loaded: dict[str, jax_export.Exported]) -> str | None:
-    leaves = [(tuple(leaf["shape"]), leaf["dtype"]) for leaf in manifest.params]
-    if "prepare" in loaded:
-        if _kinds(loaded["prepare"].in_avals) != leaves:
-            return "the prepare program does not take the parameters the manifest describes"
-        leaves = _kinds(loaded["prepare"].out_avals)
-    for kind in loaded.keys() & {"dense", "network"}:
-        if _kinds(loaded[kind].in_avals[:-1]) != leaves:
-            return f"the {kind} program does not take the parameters the manifest describes"
-    photos = manifest.signature["inputs"]["images"]
-    wanted, dtype = tuple(photos["shape"]), photos["dtype"]
-    for kind, place in {"dense": -1, "ragged": 0}.items():
-        if kind in loaded and _kind(loaded[kind].in_avals[place]) != (wanted, dtype):
-            return f"the {kind} program does not take images {dtype}{list(wanted)}"
-    if "ragged" in loaded and _kind(loaded["ragged"].out_avals[0]) != _kind(loaded["network"].in_avals[-1]):
-        return "the network program does not take what the ragged program returns"
-    if "inverse" in loaded and _kinds(loaded["inverse"].in_avals) != INVERSE_TAKES:
-        return "the inverse program does not take sizes, boxes and key points"
-    return None
-
-
-#: Programs there are for each precision, and those that all share.
-OF_NETWORK, SHARED = ("prepare", "dense", "network"), ("ragged", "inverse")
-INVERSE_TAKES = [(("b", 2), "int32"), (("b", "n", 4), "float32"), (("b", "m", 2), "float32")]
-
-
-def _kinds(avals: Any) -> list[tuple[tuple[int | str, ...], str]]:
-    return [_kind(aval) for aval in avals]
-
-
-def _kind(aval: Any) -> tuple[tuple[int | str, ...], str]:
-    return tuple(n if isinstance(n, int) else str(n) for n in aval.shape), aval.dtype.name
-
-
-def _postprocess(manifest: Manifest) -> Postprocess | None:
+def postprocess_of(manifest: Manifest) -> Postprocess | None:
+    """From its config and the labels."""
     config: dict[str, Any] | None = manifest.postprocess
     return None if config is None else Postprocess.from_config(config | {"labels": manifest.labels})
 
 
-def _program(path: Path, content: bytes) -> jax_export.Exported:
+def _program(path: Path, content: bytes, expired: bool) -> jax_export.Exported:
     try:
-        return programs.deserialize(content)
+        return programs.deserialize(content, expired=expired)
     except Exception as error:  # flatbuffers and MLIR raise whatever the bytes lead them to
         fix = "load it with the JAX release that wrote it (see `e2e-jax inspect`) and export it again."
         raise ArtifactError("load: this JAX must be able to read the programs.", f"{path}: {error}", fix) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -25,15 +26,34 @@ def card(manifest: Manifest) -> str:
         _section("takes", [_line(name, spec) for name, spec in manifest.signature["inputs"].items()]),
         _section("steps", step_lines(manifest.preprocess) or ["none"]),
         _section("network", [f"{numbers:,} parameters in {len(manifest.params)} arrays"]),
+        *(_section(name, step_lines(config) or ["none"]) for name, config in manifest.pipelines.items()),
         _section("finish", [_finish(manifest)]),
         _section("returns", [_line(name, spec) for name, spec in manifest.signature["outputs"].items()]),
         _section("runs", [f"{kind} on {', '.join(p['platforms'])}" for kind, p in manifest.programs.items()]),
         _section("accuracy", [_accuracy(*pair) for pair in manifest.precisions.items()]),
+        *_recorded(manifest),
         _section("made", [manifest.created, ", ".join(f"{k} {v}" for k, v in manifest.versions.items())]),
         _section("readable", [f"by other JAX releases until {manifest.expires[:10]}"]),
+        _section("rebuilt", [_rebuilt(manifest)]),
         _section("use", [f'e2e_jax.load("{manifest.name}.e2e").predict("photo.jpg")']),
     ]
     return "\n".join(line for block in blocks for line in block)
+
+
+def _recorded(manifest: Manifest) -> list[list[str]]:
+    """What the author said, where anything was."""
+    said = {"step": manifest.step, "epoch": manifest.epoch, "revision": manifest.revision}
+    lines = [f"{name} {value}" for name, value in said.items() if value is not None]
+    lines += [f"{name}: {json.dumps(value, ensure_ascii=False)[:80]}" for name, value in manifest.metadata.items()]
+    return [_section("said", lines)] if lines else []
+
+
+def _rebuilt(manifest: Manifest) -> str:
+    made = (manifest.rebuild or {}).get("network")
+    if made is None:
+        return "from its programs only; the network's code is not named"
+    arguments = ", ".join(f"{name}={value!r}" for name, value in made["arguments"].items())
+    return f"by {made['factory']}({arguments})"
 
 
 def _section(title: str, lines: list[str]) -> list[str]:

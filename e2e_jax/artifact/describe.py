@@ -5,16 +5,15 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from e2e_jax.artifact import archive, params, programs, sample
 from e2e_jax.artifact.accuracy import Accuracy
 from e2e_jax.artifact.manifest import FORMAT, Manifest
+from e2e_jax.artifact.plan import Plan
 from e2e_jax.artifact.traced import Traced
 from e2e_jax.decoding import decoding_record
-from e2e_jax.lowering.convolution import Convolution
-from e2e_jax.lowering.tune import Measured
 from e2e_jax.model import EndToEnd
 
 WINDOW = datetime.timedelta(days=180)  # jax.export: six months of backward compatibility
@@ -26,35 +25,37 @@ def manifest(
     model: EndToEnd,
     traced: Traced,
     members: dict[str, bytes],
+    plan: Plan,
     *,
-    name: str,
-    channels: int,
-    dtype: str,
     accuracies: Mapping[str, Accuracy],
-    measured: Mapping[Convolution, Measured],
+    ways: Sequence[dict[str, Any]],
 ) -> Manifest:
     """Of an artifact with these members."""
-    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     postprocess = model.postprocess.config if model.postprocess is not None else {}
     labels = postprocess.pop("labels", [])
     steps = [step.config for step in traced.whole.steps_flat]
     return Manifest(
         format=FORMAT,
-        name=name,
-        created=now.isoformat(),
-        expires=(now + WINDOW).isoformat(),
-        signature=_signature(members, channels, dtype),
+        **dataclasses.asdict(plan.record),
+        created=_now().isoformat(),
+        expires=expiry(),
+        rebuild={
+            "network": None if model.factory is None else model.factory.record,
+            "options": plan.lowering.record,
+        },
+        signature=_signature(members, plan.channels, plan.dtype),
         preprocess=model.preprocess.config,
         postprocess=postprocess or None,
         labels=list(labels),
+        pipelines={name: pipeline.config for name, pipeline in plan.pipelines.items()},
         numerics={str(i): step["numerics"] for i, step in enumerate(steps) if "numerics" in step},
         decoding=decoding_record(),
         programs=_program_records(members),
         precisions={precision: found._asdict() for precision, found in accuracies.items()},
-        ways=[_way_record(convolution, found) for convolution, found in measured.items()],
+        ways=list(ways),
         params=params.describe(traced.leaves),
         samples={"input": sample.INPUT, "outputs": sample.OUTPUTS, "tolerance": sample.TOLERANCE},
-        versions={package: importlib.metadata.version(package) for package in PACKAGES},
+        versions=versions(),
         members={member: archive.digest(content) for member, content in members.items()},
     )
 
@@ -71,6 +72,15 @@ def _program_records(members: dict[str, bytes]) -> dict[str, Any]:
     return {kind: {"member": name, "platforms": list(programs.PLATFORMS)} for kind, name in kinds.items()}
 
 
-def _way_record(convolution: Convolution, found: Measured) -> dict[str, Any]:
-    milliseconds = {way: round(1e3 * seconds, 4) for way, seconds in found.seconds.items()}
-    return {"convolution": dataclasses.asdict(convolution), "way": found.way, "milliseconds": milliseconds}
+def versions() -> dict[str, str]:
+    """Of the packages that have a part in an artifact."""
+    return {package: importlib.metadata.version(package) for package in PACKAGES}
+
+
+def expiry() -> str:
+    """When JAX stops promising to read programs that are written now, ISO 8601."""
+    return (_now() + WINDOW).isoformat()
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC).replace(microsecond=0)

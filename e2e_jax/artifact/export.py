@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tqdm.auto import tqdm
 
-from e2e_jax.artifact import archive, params, programs, sample
+from e2e_jax.artifact import archive
 from e2e_jax.artifact.accuracy import MAX_DIFFERENCE
-from e2e_jax.artifact.describe import INPUT_RANGES, manifest
-from e2e_jax.artifact.options import LoweringOptions, outputs
-from e2e_jax.artifact.traced import Sizes, Traced
+from e2e_jax.artifact.build import STEPS, Step, build
+from e2e_jax.artifact.describe import INPUT_RANGES
+from e2e_jax.artifact.options import LoweringOptions
+from e2e_jax.artifact.plan import Plan, in_mode
+from e2e_jax.artifact.record import Record
 from e2e_jax.errors import ConfigError, known_arguments
 from e2e_jax.model import EndToEnd
+from e2e_jax.transforms.base import Transform
 from e2e_jax.transforms.check import one_of, whole
 
 
@@ -33,6 +36,12 @@ def export(
     precision: str | Sequence[str] = "float32",
     max_difference: float = MAX_DIFFERENCE,
     tune: bool = False,
+    train: Transform | None = None,
+    validation: Transform | None = None,
+    step: int | None = None,
+    epoch: float | None = None,
+    revision: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
 ) -> Path:
     """Writes a model with its transforms, parameters, labels and a self-test as one artifact.
 
@@ -49,6 +58,12 @@ def export(
         max_difference: How far an output may be from the model's on the stored sample: of a probability, or of
             what the network returns as a part of its largest output.
         tune: Measure on this machine's CPU how each convolution is best computed, rather than go by rule.
+        train: Transforms of the training, to be stored too; random ones draw from a key of `Predictor.preprocess`.
+        validation: Transforms of the validation, in evaluation mode.
+        step: Of the training, stored with it and shown by ``e2e-jax inspect``, as the next three are.
+        epoch: Likewise.
+        revision: Of the source that trained it, such as a commit.
+        metadata: Anything else that JSON can hold, by name.
 
     Returns:
         The path.
@@ -73,50 +88,47 @@ def export(
     if not isinstance(model, EndToEnd):
         fix = "wrap it: EndToEnd(preprocess, network, postprocess)."
         raise ConfigError("export: the model must be an EndToEnd.", type(model).__name__, fix)
-    one_of("export", "dtype", dtype, tuple(INPUT_RANGES))
-    whole("export", "channels", channels, least=1)
-    if not isinstance(name, str | None):
-        raise ConfigError("export: name must be a str.", f"{name=}", "leave it out to use the file's name.")
-    options = LoweringOptions.checked(lower, precision, max_difference, tune)
     target = archive.as_path("export", path)
-    with _steps(progress) as step:
-        traced = Traced(model)
-        sizes = Sizes.symbolic(traced, channels, dtype)
-        measured = step("measuring convolutions", lambda: options.measure(traced, sizes, progress))
-        variants = step("rewriting the network", lambda: options.variants(traced, sizes, measured))
-        photo = sample.picture(*sample.size(traced.whole), channels, dtype)
-        expected = step("running the sample", lambda: outputs(traced.dense, traced, photo))
-        compiled = step("tracing programs", lambda: programs.serialize(traced, sizes, variants))
-        accuracies = step("checking accuracy", lambda: options.accuracies(traced, compiled, photo, expected))
-        stored = step("storing parameters", lambda: params.save(traced.leaves))
-        samples = {sample.INPUT: sample.pack({"images": photo}), sample.OUTPUTS: sample.pack(expected)}
-        members = {f"programs/{kind}.jax": content for kind, content in compiled.items()} | stored | samples
-        said = manifest(
-            model,
-            traced,
-            members,
-            name=name or target.stem,
-            channels=channels,
-            dtype=dtype,
-            accuracies=accuracies,
-            measured=measured,
-        )
-        everything = {archive.MANIFEST: said.to_json()} | members
-        step("writing", lambda: archive.write(target, everything, directory=directory))
+    plan = Plan(
+        channels=whole("export", "channels", channels, least=1),
+        dtype=one_of("export", "dtype", dtype, tuple(INPUT_RANGES)),
+        record=Record.checked(target.stem if name is None else name, step, epoch, revision, metadata),
+        lowering=LoweringOptions.checked(lower, precision, max_difference, tune),
+        pipelines=_pipelines(train=train, validation=validation),
+    )
+    with steps("export", STEPS + 1, progress) as doing:
+        members = build(model, plan, doing, progress=progress)
+        doing("writing", lambda: archive.write(target, members, directory=directory))
     return target
 
 
-class _steps:
-    """A progress bar over the named steps of an export."""
+def _pipelines(**given: Any) -> dict[str, Transform]:
+    """Those that are there."""
+    for name, pipeline in given.items():
+        if not isinstance(pipeline, Transform | None):
+            fix = "pass a transform, e.g. T.Compose([...])."
+            raise ConfigError(f"export: {name} must be a Transform.", repr(pipeline)[:80], fix)
+    return {name: in_mode(name, pipeline) for name, pipeline in given.items() if pipeline is not None}
 
-    def __init__(self, shown: bool) -> None:
-        self.bar = tqdm(total=7, disable=not shown, delay=1.0, leave=False, unit="step")
 
-    def __enter__(self) -> Callable[[str, Callable[[], Any]], Any]:
+class steps:
+    """A progress bar over the named steps of a call.
+
+    Args:
+        call: Its name.
+        total: How many steps it has.
+        shown: Whether there is a bar, after a second.
+    """
+
+    def __init__(self, call: str, total: int, shown: bool) -> None:
+        self.call = call
+        self.bar = tqdm(total=total, disable=not shown, delay=1.0, leave=False, unit="step")
+
+    def __enter__(self) -> Step:
         return self._run
 
     def _run(self, what: str, work: Callable[[], Any]) -> Any:
-        self.bar.set_description(f"export: {what}")
+        self.bar.set_description(f"{self.call}: {what}")
         done = work()
         self.bar.update()
         return done

@@ -11,11 +11,12 @@ from e2e_jax.artifact.archive import MANIFEST, damaged, digest
 from e2e_jax.artifact.schema import MANIFEST_FORM, NESTING, mismatch, nested_within
 from e2e_jax.errors import ArtifactError
 
-FORMAT = 2  # version of the artifact format this release writes; it reads this one and all earlier ones
+FORMAT = 3  # version of the artifact format this release writes; it reads this one and all earlier ones
 
-#: What a manifest of an earlier format says by saying nothing.
+#: What a manifest of a format and of all before it says by saying nothing.
 ADDED: dict[int, dict[str, Any]] = {
     1: {"precisions": {"float32": {"difference": 0.0, "agreement": 1.0}}, "ways": []},
+    2: {"step": None, "epoch": None, "revision": None, "metadata": {}, "rebuild": None, "pipelines": {}},
 }
 
 
@@ -28,10 +29,17 @@ class Manifest:
         name: Of the model.
         created: ISO 8601, UTC.
         expires: When `jax.export` stops promising to read the programs, ISO 8601.
+        step: Of the training.
+        epoch: Likewise.
+        revision: Of the source that trained it.
+        metadata: What its author wished to say.
+        rebuild: How the network is made, as `Factory.record` has it, and the options of its export; ``None`` where
+            the programs are all there is. The transforms and the post-processor are made from their configs.
         signature: Names, dtypes, shapes and value ranges of inputs and outputs; symbols stand for free extents.
         preprocess: Config of the transforms.
         postprocess: Config of the post-processor without its labels, or ``None``.
         labels: Class names in the order of the network's outputs.
+        pipelines: Name to config of further transforms, such as those of training.
         numerics: Which library's rules each step follows.
         decoding: How files became pixels.
         programs: Program name to member and platforms.
@@ -47,10 +55,16 @@ class Manifest:
     name: str
     created: str
     expires: str
+    step: int | None
+    epoch: int | float | None
+    revision: str | None
+    metadata: dict[str, Any]
+    rebuild: dict[str, Any] | None
     signature: dict[str, Any]
     preprocess: dict[str, Any]
     postprocess: dict[str, Any] | None
     labels: list[str]
+    pipelines: dict[str, Any]
     numerics: dict[str, Any]
     decoding: dict[str, Any]
     programs: dict[str, Any]
@@ -79,7 +93,8 @@ class Manifest:
         if not nested_within(fields):
             raise damaged(path, f"a manifest nested deeper than {NESTING} levels")
         _check_format(path, fields)
-        fields = ADDED.get(fields["format"], {}) | fields
+        for added in [ADDED[version] for version in ADDED if version >= fields["format"]]:
+            fields = added | fields
         if wrong := mismatch(fields, MANIFEST_FORM):
             raise damaged(path, wrong)
         manifest = cls(**{name: fields[name] for name in MANIFEST_FORM})

@@ -10,10 +10,10 @@ import jax
 import numpy as np
 
 from e2e_jax.artifact import sample
-from e2e_jax.artifact.accuracy import Accuracy, accuracy, check_accuracy
+from e2e_jax.artifact.accuracy import MAX_DIFFERENCE, Accuracy, accuracy, check_accuracy
 from e2e_jax.artifact.programs import deserialize, suffix_of
 from e2e_jax.artifact.traced import Sizes, Traced, traceable
-from e2e_jax.artifact.variants import Variant, start, variant
+from e2e_jax.artifact.variants import Variant, rewritten, variant
 from e2e_jax.errors import ConfigError
 from e2e_jax.lowering.convolution import Convolution
 from e2e_jax.lowering.product import PRECISIONS
@@ -66,16 +66,32 @@ class LoweringOptions:
             fix = "tune on the machine that will run it, with JAX_PLATFORMS=cpu; or go by rule with tune=False."
             raise ConfigError("export: tune measures on a CPU.", f"the device {jax.devices()[0]}", fix)
 
-    def measure(self, traced: Traced, sizes: Sizes, progress: bool) -> dict[Convolution, Measured]:
-        """The ways of a model's convolutions, where they are to be measured."""
-        if not self.tune:
-            return {}
-        with traceable("dense"):
-            return tune(start(traced, sizes)[0], traced.shapes, sizes.network, progress=progress)
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> LoweringOptions:
+        """From what a manifest says; nothing is measured again.
 
-    def variants(self, traced: Traced, sizes: Sizes, measured: Mapping[Convolution, Measured]) -> list[Variant]:
+        Raises:
+            ConfigError: This release does not know them.
+        """
+        bound = record.get("max_difference", MAX_DIFFERENCE)
+        return cls.checked(record["lower"], list(record["precisions"]), bound, False)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What a manifest says of them."""
+        said = dataclasses.asdict(self)
+        return {name: said[name] for name in ("lower", "precisions", "max_difference")}
+
+    def measure(self, traced: Traced, sizes: Sizes, progress: bool) -> list[dict[str, Any]]:
+        """The ways of a model's convolutions, where they are to be measured, as the manifest has them."""
+        if not self.tune:
+            return []
+        with traceable("network"):
+            found = tune(rewritten(traced, sizes), traced.shapes, sizes.network, progress=progress)
+        return [_way_record(*pair) for pair in found.items()]
+
+    def variants(self, traced: Traced, sizes: Sizes, ways: Mapping[Convolution, str]) -> list[Variant]:
         """The network, once per precision; none where it is not lowered."""
-        ways = {convolution: found.way for convolution, found in measured.items()}
         return [variant(traced, sizes, precision, ways) for precision in self.precisions if self.lower]
 
     def accuracies(
@@ -93,6 +109,11 @@ class LoweringOptions:
             found[precision] = accuracy(expected, outputs(_stored(compiled, precision), traced, photo))
             check_accuracy(precision, found[precision], self.max_difference)
         return found
+
+
+def _way_record(convolution: Convolution, found: Measured) -> dict[str, Any]:
+    milliseconds = {way: round(1e3 * seconds, 4) for way, seconds in found.seconds.items()}
+    return {"convolution": dataclasses.asdict(convolution), "way": found.way, "milliseconds": milliseconds}
 
 
 def _stored(compiled: Mapping[str, bytes], precision: str) -> Any:

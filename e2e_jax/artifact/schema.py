@@ -26,10 +26,21 @@ MANIFEST_FORM: dict[str, Any] = {
     "name": str,
     "created": str,
     "expires": str,
+    "step": Maybe(int),
+    "epoch": Maybe(Number),
+    "revision": Maybe(str),
+    "metadata": {str: object},
+    "rebuild": Maybe(
+        {
+            "network": Maybe({"factory": str, "arguments": {str: object}}),
+            "options": {"lower": bool, "precisions": [str], "max_difference": Number},
+        }
+    ),
     "signature": {"inputs": {"images": ARRAY | {"range": [Number, Number]}}, "outputs": {str: ARRAY}},
     "preprocess": {"type": str},
     "postprocess": Maybe({"type": str}),
     "labels": [str],
+    "pipelines": {str: {"type": str}},
     "numerics": {str: str},
     "decoding": {str: object},
     "programs": {str: {"member": str, "platforms": [str]}},
@@ -64,7 +75,7 @@ def mismatch(value: object, form: Any, place: str = "manifest") -> str | None:
     if (
         isinstance(form, type | tuple)
         and isinstance(value, form)
-        and (form is object or not isinstance(value, bool))
+        and (form in (object, bool) or not isinstance(value, bool))
     ):
         return None
     return f"{place} is {'missing' if value is MISSING else repr(value)[:40]}"

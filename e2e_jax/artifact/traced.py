@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -13,8 +13,10 @@ from flax import nnx
 from flax.errors import TraceContextError
 
 from e2e_jax.artifact.params import Path_, named_leaves
-from e2e_jax.errors import SHOWN, ConfigError, blamed
-from e2e_jax.model import EndToEnd, split_at_geometry
+from e2e_jax.artifact.smooth import smooth
+from e2e_jax.errors import SHOWN, ConfigError, E2EError, blamed
+from e2e_jax.model import EndToEnd
+from e2e_jax.transforms.base import Transform
 from e2e_jax.types import Array, PaddedImages
 
 PROBE = 1 << 15  # pixels; any image larger than every crop shows what sizes the geometry leaves
@@ -31,9 +33,13 @@ class Traced:
 
     Args:
         model: Is not changed; copies of its network and transforms are put into evaluation mode.
+        dtype: Of the photos.
+        pipelines: Further transforms by name, to be exported beside its own.
     """
 
-    def __init__(self, model: EndToEnd) -> None:
+    def __init__(self, model: EndToEnd, dtype: str, pipelines: Mapping[str, Transform] | None = None) -> None:
+        self.dtype = dtype
+        self.pipelines = dict(pipelines or {})
         network = nnx.clone(model.network)
         network.eval()
         split: Any = nnx.split(network, nnx.RngState, ...)
@@ -42,7 +48,6 @@ class Traced:
         self.postprocess = model.postprocess
         self.whole = nnx.clone(model.preprocess)
         self.whole.eval()
-        self.head, self.tail = split_at_geometry(self.whole)
 
     @property
     def shapes(self) -> list[jax.ShapeDtypeStruct]:
@@ -51,15 +56,23 @@ class Traced:
 
     def dense(self, params: list[Array], images: Array) -> Any:
         """``(b, h, w, c)`` photos to outputs."""
-        return self._model(self.whole, params)(images)
+        return EndToEnd(self.whole, self._merged(params), self.postprocess)(images)
 
     def ragged(self, pixels: Array, sizes: Array) -> Array:
-        """Padded photos to ``(b, oh, ow, c)`` of one size."""
-        return self.head(PaddedImages(pixels, sizes))
+        """Padded photos to what the network takes, ``(b, …)`` of one size."""
+        return self.whole(PaddedImages(pixels, sizes))
 
     def network(self, params: list[Array], x: Array) -> Any:
-        """What ``ragged`` returns to outputs."""
-        return self._model(self.tail, params)(x)
+        """What ``ragged`` returns to what the network returns."""
+        return self._merged(params)(x)
+
+    def finish(self, outputs: Any) -> Any:
+        """What ``network`` returns to outputs."""
+        return outputs if self.postprocess is None else self.postprocess(outputs)
+
+    def smooth(self, images: Array) -> Array:
+        """``(b, h, w, c)`` float32 photos in the units of the signature to what the network takes, unrounded."""
+        return smooth(self.whole, images, self.dtype)
 
     def inverse(self, sizes: Array, boxes: Array, keypoints: Array) -> dict[str, jax.Array]:
         """Boxes ``(b, n, 4)`` and key points ``(b, m, 2)`` of network inputs, in photos of ``sizes`` (b, 2)."""
@@ -73,27 +86,29 @@ class Traced:
 
     def has_inverse(self) -> bool:
         """Whether every step has a way back."""
-        shapes = [jax.ShapeDtypeStruct((1, *rest), dtype) for rest, dtype in INVERSE_INPUTS]
-        try:
-            jax.eval_shape(self.inverse, *shapes)
-        except ConfigError:
-            return False
-        return True
+        return _shape(self.inverse, *(((1, *rest), dtype) for rest, dtype in INVERSE_INPUTS)) is not None
 
-    def _model(self, preprocess: Any, params: list[Array]) -> EndToEnd:
+    def is_smooth(self, channels: int) -> bool:
+        """Whether every step can be differentiated."""
+        return _shape(self.smooth, ((1, PROBE, PROBE, channels), np.float32)) is not None
+
+    def _merged(self, params: list[Array]) -> Any:
         flat = zip(nnx.to_flat_state(self.state), params, strict=True)
         state = nnx.from_flat_state([(path, _with_value(leaf, value)) for (path, leaf), value in flat])
-        network = nnx.merge(self.graph, self.randomness, state)
-        return EndToEnd(preprocess, network, self.postprocess)
+        return nnx.merge(self.graph, self.randomness, state)
 
-    def ragged_result(self, channels: int, dtype: str) -> jax.ShapeDtypeStruct | None:
-        """Shape (1, oh, ow, c) and dtype of what `ragged` returns, or ``None`` where sizes stay different."""
-        pixels = jax.ShapeDtypeStruct((1, PROBE, PROBE, channels), jnp.dtype(dtype))
-        try:
-            shaped = jax.eval_shape(self.ragged, pixels, jax.ShapeDtypeStruct((1, 2), jnp.int32))
-        except ConfigError:
-            return None
+    def ragged_result(self, channels: int) -> jax.ShapeDtypeStruct | None:
+        """Shape (1, …) and dtype of what `ragged` returns, or ``None`` where sizes stay different."""
+        shaped = _shape(self.ragged, ((1, PROBE, PROBE, channels), self.dtype), ((1, 2), np.int32))
         return None if isinstance(shaped, PaddedImages) else shaped
+
+
+def _shape(function: Any, *inputs: tuple[tuple[int, ...], Any]) -> Any:
+    """Of a function's result, or ``None`` where a step refuses it."""
+    try:
+        return jax.eval_shape(function, *(jax.ShapeDtypeStruct(shape, jnp.dtype(kind)) for shape, kind in inputs))
+    except E2EError:
+        return None
 
 
 def _with_value(leaf: Any, value: Array) -> Any:
@@ -123,7 +138,7 @@ class Sizes(NamedTuple):
     Args:
         batch: How many photos.
         photos: ``(b, h, w, c)``.
-        moved: ``(b, oh, ow, c)``, what the geometry leaves; ``None`` where sizes stay different.
+        moved: ``(b, …)``, what the network takes; ``None`` where sizes stay different.
         inverse: Sizes ``(b, 2)``, boxes ``(b, n, 4)`` and key points ``(b, m, 2)``.
     """
 
@@ -133,17 +148,22 @@ class Sizes(NamedTuple):
     inverse: tuple[jax.ShapeDtypeStruct, ...]
 
     @classmethod
-    def symbolic(cls, traced: Traced, channels: int, dtype: str) -> Sizes:
-        """Of a model for photos with these channels and this dtype."""
+    def symbolic(cls, traced: Traced, channels: int) -> Sizes:
+        """Of a model for photos with these channels."""
         b, h, w, n, m = jax.export.symbolic_shape("b, h, w, n, m")
-        moved = traced.ragged_result(channels, dtype)
+        moved = traced.ragged_result(channels)
         taken = zip(((2,), (n, 4), (m, 2)), (kind for _, kind in INVERSE_INPUTS), strict=True)
         return cls(
             batch=b,
-            photos=jax.ShapeDtypeStruct((b, h, w, channels), jnp.dtype(dtype)),
+            photos=jax.ShapeDtypeStruct((b, h, w, channels), jnp.dtype(traced.dtype)),
             moved=None if moved is None else jax.ShapeDtypeStruct((b, *moved.shape[1:]), moved.dtype),
             inverse=tuple(jax.ShapeDtypeStruct((b, *shape), kind) for shape, kind in taken),
         )
+
+    @property
+    def padded(self) -> tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]:
+        """Photos of different sizes: pixels and sizes."""
+        return self.photos, jax.ShapeDtypeStruct((self.batch, 2), jnp.int32)
 
     @property
     def network(self) -> jax.ShapeDtypeStruct:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -15,47 +15,44 @@ from e2e_jax.lowering.stages import Stages
 
 
 class Variant(NamedTuple):
-    """The network and what follows it, in one precision.
+    """The network in one precision, and what stands around it.
 
     Args:
         precision: Of the factors of its matrix products on CPU.
-        head: The transforms before it.
-        stages: What is done once, and what for each batch.
-        tree: Of the outputs.
+        before: From photos to what the network takes.
+        stages: Of the network: what is done once, and what for each batch.
+        tree: Of what the network returns.
+        after: From there to outputs.
     """
 
     precision: str
-    head: Any
+    before: Callable[[Any], Any]
     stages: Stages
     tree: Any
+    after: Callable[[Any], Any]
 
     def prepare(self, params: list[Any]) -> list[Any]:
         """The parameters as the other two take them."""
         return self.stages.prepare(params)
 
     def network(self, prepared: list[Any], x: Any) -> Any:
-        """What ``head`` leaves to outputs."""
+        """What the network takes to what it returns."""
         return jax.tree.unflatten(self.tree, self.stages.run(prepared, [x]))
 
     def dense(self, prepared: list[Any], images: Any) -> Any:
         """``(b, h, w, c)`` photos to outputs."""
-        return self.network(prepared, self.head(images))
+        return self.after(self.network(prepared, self.before(images)))
 
 
-def start(traced: Traced, sizes: Sizes) -> tuple[Any, Any]:
-    """The part of a model that is made fast, a function of parameters and images; and the transforms before it.
-
-    Geometry stays as it is: its numbers are exact, and it holds no convolution.
-    """
-    if sizes.moved is None:  # the network sees images of different sizes: there is no place to divide it
-        return traced.dense, lambda images: images
-    return traced.network, traced.head
+def rewritten(traced: Traced, sizes: Sizes) -> Callable[[list[Any], Any], Any]:
+    """The part of a model that is made fast: the network, or all where that sees images of different sizes."""
+    return traced.dense if sizes.moved is None else traced.network
 
 
 def variant(
     traced: Traced, sizes: Sizes, precision: str, given: Mapping[Convolution, str] | None = None
 ) -> Variant:
-    """The network of a model made fast.
+    """The network of a model made fast; what stands before and after stays as it is, for its numbers are exact.
 
     Args:
         traced: The model.
@@ -66,8 +63,9 @@ def variant(
     Raises:
         ConfigError: The model cannot be traced.
     """
-    function, head = start(traced, sizes)
-    with traceable("dense"):
+    with traceable("network"):
         choices = Choices(given, precision=precision)
-        stages, tree = in_stages(function, traced.shapes, sizes.network, choices=choices)
-    return Variant(precision, head, stages, tree)
+        stages, tree = in_stages(rewritten(traced, sizes), traced.shapes, sizes.network, choices=choices)
+    if sizes.moved is None:
+        return Variant(precision, lambda x: x, stages, tree, lambda x: x)
+    return Variant(precision, traced.whole, stages, tree, traced.finish)

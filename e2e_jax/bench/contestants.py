@@ -20,8 +20,8 @@ from e2e_jax.engines import catalog
 from e2e_jax.engines.onnx_graph import to_onnx
 from e2e_jax.engines.onnxruntime import OnnxRuntime
 from e2e_jax.engines.openvino import OpenVINO
+from e2e_jax.loading import load
 from e2e_jax.lowering.product import PRECISIONS
-from e2e_jax.predictor import load
 
 FLOWS = SEPARATE, END_TO_END, NETWORK_ONLY = "separate", "end to end", "network only"
 BASELINE = ("JAX", SEPARATE)  # engine and flow that gains refer to

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -33,6 +34,15 @@ class Convolution:
     inputs: int
     outputs: int
     groups: int = 1
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Convolution:
+        """From its fields with lists in the place of tuples.
+
+        Raises:
+            TypeError: The fields are others.
+        """
+        return cls(**{name: _tuples(value) for name, value in fields.items()})
 
     @property
     def padded(self) -> tuple[int, ...]:
@@ -117,3 +127,7 @@ def described(x: Any, kernel: Any, params: dict[str, Any]) -> Convolution | None
         and 0 not in convolution.result
     )
     return convolution if plain else None
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value

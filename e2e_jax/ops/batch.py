@@ -34,6 +34,26 @@ def bucket(extent: int, *, smallest: int = SMALLEST_BUCKET) -> int:
     return max(smallest, 1 << (extent - 1).bit_length())
 
 
+def filled(images: Array) -> Array:
+    """A batch filled with zeros up to a power of two, so that few batch sizes are compiled.
+
+    Args:
+        images: ``(b, …)``, or other arrays.
+
+    Returns:
+        ``(B, …)``, the same array where nothing is missing.
+
+    Source:
+        `bucket`, from one on.
+
+    Example:
+        >>> filled(np.ones((3, 2))).shape
+        (4, 2)
+    """
+    missing = bucket(len(images), smallest=1) - len(images)
+    return np.pad(images, ((0, missing), *((0, 0),) * (images.ndim - 1))) if missing else images
+
+
 def slot(height: int, width: int) -> tuple[int, int]:
     """Array size for an image: the square bucket of its longer edge, unless that would be mostly air.
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from flax import nnx
 
 from e2e_jax.errors import ConfigError, known_arguments
+from e2e_jax.factory import Factory
 from e2e_jax.labels import imagenet
 from e2e_jax.model import EndToEnd
 from e2e_jax.transforms.classify import Classify
@@ -80,4 +81,15 @@ def classifier(name: str, *, pretrained: bool = True, weights: Weights | None = 
         raise ConfigError("classifier: the name must be known.", f"{name!r}", f"one of {', '.join(CLASSIFIERS)}.")
     recipe = RECIPES[name]
     network = recipe.network(pretrained=pretrained, weights=weights)
-    return EndToEnd(recipe.preprocess(), network, Classify(imagenet(), top_k=top_k))
+    finish = Classify(imagenet(), top_k=top_k)
+    return EndToEnd(recipe.preprocess(), network, finish, factory=factory_of(name))
+
+
+def factory_of(name: str) -> Factory:
+    """How a network of the zoo is made again, without its weights.
+
+    Example:
+        >>> factory_of("resnet18")
+        Factory('e2e_jax.zoo.resnet:resnet18', pretrained=False)
+    """
+    return Factory(RECIPES[name].network, pretrained=False)

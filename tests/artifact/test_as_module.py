@@ -100,7 +100,7 @@ def test_gradients_with_respect_to_float_photos(tmp_path):
 
 
 BAD = {
-    "floats": IMAGES / np.float32(255),
+    "doubles": IMAGES / np.float64(255),
     "list": list(IMAGES),
     "None": None,
     "gray": IMAGES[..., 0],
@@ -112,7 +112,7 @@ BAD = {
 
 @pytest.mark.parametrize("kind", BAD)
 def test_other_inputs_are_image_errors(loaded, kind):
-    with pytest.raises(e2e.ImageError, match=r"Fix: pass uint8 arrays \(b, h, w, 3\) or \(h, w, 3\)"):
+    with pytest.raises(e2e.ImageError, match=r"Fix: pass uint8 or float32 arrays \(b, h, w, 3\) or \(h, w, 3\)"):
         loaded.as_module()(BAD[kind])
 
 

@@ -10,6 +10,7 @@ from model_fixtures import rewrite
 import e2e_jax as e2e
 from e2e_jax.artifact import archive, bundle
 from e2e_jax.artifact.card import card
+from e2e_jax.artifact.manifest import FORMAT
 from e2e_jax.artifact.schema import mismatch, nested_within
 
 MISSING = object()
@@ -118,12 +119,12 @@ def test_a_pipeline_nested_too_deeply_is_refused(tiny_file, tmp_path, manifest):
 
 
 def test_a_newer_format_is_named_with_what_to_do(tiny_file, tmp_path):
-    path = rewrite(tiny_file, tmp_path / "new.e2e", manifest={"format": 3})
+    path = rewrite(tiny_file, tmp_path / "new.e2e", manifest={"format": FORMAT + 1})
     with pytest.raises(e2e.ArtifactError) as caught:
         e2e.load(path)
     assert str(caught.value).splitlines() == [
-        "load: the artifact's format must be at most 2.",
-        f"  Received: format 3: {path}",
+        f"load: the artifact's format must be at most {FORMAT}.",
+        f"  Received: format {FORMAT + 1}: {path}",
         "  Fix: install a newer e2e_jax.",
     ]
 

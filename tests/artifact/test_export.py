@@ -30,7 +30,8 @@ def test_one_uncompressed_file_holds_every_part(tiny_file):
     assert names[0] == "manifest.json"
     assert {n for n in names if not n.startswith("params/")} == {
         "manifest.json", "programs/dense.jax", "programs/ragged.jax", "programs/network.jax",
-        "programs/inverse.jax", "programs/prepare.jax", "samples/input.npz", "samples/outputs.npz",
+        "programs/inverse.jax", "programs/prepare.jax", "programs/finish.jax", "programs/smooth.jax",
+        "samples/input.npz", "samples/outputs.npz",
     }  # fmt: skip
     assert any(name.startswith("params/") for name in names)
     assert {info.compress_type for info in infos} == {zipfile.ZIP_STORED}
@@ -44,7 +45,7 @@ def test_the_manifest_names_the_hash_of_every_other_member(tiny_file, manifest):
 
 
 def test_the_manifest_describes_the_model(manifest):
-    assert (manifest["format"], manifest["name"], manifest["labels"]) == (2, "tiny", LABELS)
+    assert (manifest["format"], manifest["name"], manifest["labels"]) == (3, "tiny", LABELS)
     assert manifest["preprocess"] == tiny_model().preprocess.config
     assert manifest["postprocess"] == {"type": "Classify", "top_k": 3, "activation": "softmax"}
     assert manifest["numerics"] == {"0": "pillow", "1": "pillow", "2": "pillow"}
@@ -80,7 +81,7 @@ def test_exporting_twice_differs_in_the_time_and_in_orbax_own_metadata_only(tiny
     one, two = archive.read(tiny_file), archive.read(again)
     assert list(one)[0] == list(two)[0] == "manifest.json"
     stable = [name for name in one if not name.startswith(("params/", "manifest"))]
-    assert len(stable) == 7
+    assert len(stable) == 9
     assert {name: one[name] for name in stable} == {name: two[name] for name in stable}
     first, second = json.loads(one["manifest.json"]), json.loads(two["manifest.json"])
     for fields in (first, second):
@@ -115,7 +116,7 @@ def test_an_unzipped_artifact_is_an_artifact(tmp_path, tiny_file, predictor):
 
 def test_card_tells_what_it_takes_does_and_returns(predictor):
     lines = card(predictor.manifest).splitlines()
-    assert lines[0] == "tiny   (e2e artifact, format 2)"
+    assert lines[0] == "tiny   (e2e artifact, format 3)"
     assert "takes     images: uint8[b, h, w, 3] in 0..255" in lines
     assert "steps     Resize(20)" in lines
     assert "network   12 parameters in 1 arrays" in lines

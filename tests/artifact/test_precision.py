@@ -50,8 +50,8 @@ def test_both_precisions_are_stored_and_replay(both, model):
     kinds = ("prepare", "dense", "network")
     assert {f"programs/{kind}{end}.jax" for kind in kinds for end in ("", "_bfloat16")} <= set(members)
     exact, short = (e2e.load(both, precision=precision) for precision in ("float32", "bfloat16"))
-    assert exact.verify() <= 1e-5
-    assert 1e-6 < short.verify() < 0.02
+    assert exact.replay() <= 1e-5
+    assert 1e-6 < short.replay() < 0.02
     plain = model(photo())
     order = np.argsort(plain["ids"])
     assert np.abs(scores(exact, photo()) - plain["scores"][order]).max() < 1e-5
@@ -64,7 +64,7 @@ def test_the_manifest_says_how_far_each_is_off(both):
     assert said["float32"]["difference"] < 1e-5 < said["bfloat16"]["difference"] < 0.02
     assert said["float32"]["agreement"] == said["bfloat16"]["agreement"] == 1.0
     short = e2e.load(both, precision="bfloat16")
-    assert short.verify() == pytest.approx(said["bfloat16"]["difference"], rel=0.5)
+    assert short.replay() == pytest.approx(said["bfloat16"]["difference"], rel=0.5)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_without_lowering_there_is_nothing_to_prepare_and_the_answers_are_the_sa
     assert not [name for name in archive.read(path) if "prepare" in name]
     predictor = e2e.load(path)
     assert predictor.manifest.precisions == {"float32": {"difference": 0.0, "agreement": 1.0}}
-    assert predictor.verify() <= 1e-5
+    assert predictor.replay() <= 1e-5
     assert_same(predictor.predict(photo()), e2e.load(both).predict(photo()))
     assert_same(predictor.predict([photo(30, 20)])[0], e2e.load(both).predict([photo(30, 20)])[0])
 
@@ -162,7 +162,7 @@ def test_measured_ways_are_recorded_and_used(model, both, tmp_path, monkeypatch)
     assert ways[16, 1]["milliseconds"] == {"native": 3.0, "patches": 1.0, "winograd": 4.0}
     assert ways[3, 1]["convolution"]["strides"] == [2, 2]
     assert e2e.load(both).manifest.ways == []
-    assert tuned.verify() <= 1e-5
+    assert tuned.replay() <= 1e-5
     programs = [bundle.read_bundle(each).programs["dense"].mlir_module() for each in (path, both)]
     products = [text.count("stablehlo.dot_general") for text in programs]
     assert products[0] > products[1], "both dense convolutions by patches, which by rule are native"

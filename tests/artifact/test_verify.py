@@ -26,8 +26,8 @@ def outputs(tiny_file):
 
 def test_the_sample_replays_through_every_program(tiny_file):
     predictor = e2e.load(tiny_file)
-    assert 0 <= predictor.verify() <= 1e-6
-    assert {c.program for c in predictor.compilations} == {"prepare", "dense", "ragged", "network"}
+    assert 0 <= predictor.replay() <= 1e-6
+    assert {c.program for c in predictor.compilations} == {"prepare", "dense", "ragged", "network", "finish"}
 
 
 ALTERED = {
@@ -39,8 +39,8 @@ ALTERED = {
 @pytest.mark.parametrize("kind", ALTERED)
 def test_other_outputs_are_an_artifact_error(tiny_file, tmp_path, outputs, kind):
     path = rewrite(tiny_file, tmp_path / "x.e2e", members={OUTPUTS: npz(**ALTERED[kind](outputs))})
-    with pytest.raises(e2e.ArtifactError, match=r"verify: the stored sample must replay to 0\.001") as caught:
-        e2e.load(path).verify()
+    with pytest.raises(e2e.ArtifactError, match=r"replay: the stored sample must replay to 0\.001") as caught:
+        e2e.load(path).replay()
     assert "a difference of " in caught.value.received
 
 
@@ -58,18 +58,18 @@ def test_each_program_is_held_to_the_sample(tiny_file, tmp_path, member):
     name = f"programs/{member}.jax"
     path = rewrite(tiny_file, tmp_path / "x.e2e", members={name: archive.read(foreign)[name]})
     with pytest.raises(e2e.ArtifactError, match="must replay"):
-        e2e.load(path).verify()
+        e2e.load(path).replay()
 
 
 def test_bfloat16_outputs_are_compared_too(tmp_path):
     network = (lambda params, x: x.mean((1, 2)).astype(jnp.bfloat16) @ params, jnp.asarray(WEIGHTS, jnp.bfloat16))
     model = tiny_model(network=network, postprocess=None)
     path = e2e.export(model, tmp_path / "half.e2e", progress=False)
-    assert e2e.load(path).verify() <= 1e-3
+    assert e2e.load(path).replay() <= 1e-3
     stored = sample.unpack(path, archive.read(path)[OUTPUTS])
     altered = npz(output=stored["output"] + np.float32(1))
     with pytest.raises(e2e.ArtifactError, match="must replay"):
-        e2e.load(rewrite(path, tmp_path / "x.e2e", members={OUTPUTS: altered})).verify()
+        e2e.load(rewrite(path, tmp_path / "x.e2e", members={OUTPUTS: altered})).replay()
 
 
 def test_difference_takes_the_largest_gap_and_ignores_the_order_of_ids():

@@ -1,10 +1,10 @@
-"""Writes format1.e2e and format1.npz: a tiny model in the artifact format 1, and what it predicted then.
+"""Writes formatN.e2e and formatN.npz: a tiny model in the format of a checkout, and what it predicted then.
 
-Run in a checkout of commit e614820, the last one before format 2, from its root:
+Run in a checkout of the last commit that writes the format, see `COMMITS`, from its root:
 
     PYTHONPATH=. python <path to this file>
 
-Last run: jax and jaxlib 0.12.0.1, flax 0.12.12, orbax-checkpoint 0.11.36, x86-64.
+Last runs: jax and jaxlib 0.12.0.1, flax 0.12.12, orbax-checkpoint 0.11.36, x86-64.
 """
 
 from pathlib import Path
@@ -19,6 +19,8 @@ from e2e_jax.artifact import sample
 from e2e_jax.artifact.manifest import FORMAT
 
 HERE = Path(__file__).parent
+COMMITS = {1: "e614820", 2: "ba117a4"}  # the last ones that write a format
+OPTIONS = {1: {}}  # of `export`; format 1 knew one precision
 LABELS = ["red", "green", "blue", "gray"]
 
 
@@ -46,15 +48,14 @@ def photos() -> np.ndarray:
 
 
 def main() -> None:
-    assert FORMAT == 1, "this is not the code that wrote format 1"
+    name, options = f"format{FORMAT}", OPTIONS.get(FORMAT, {"precision": ("float32", "bfloat16")})
     sample.SIZES.insert(0, (32, 40))  # a smaller stored photo than the usual one: the file is 140 KB, not 370
     steps = T.Compose([T.Resize(20), T.CenterCrop(16), T.ToTensor(), T.Normalize([0.5] * 3, [0.25] * 3)])
     model = e2e.EndToEnd(steps, Network(nnx.Rngs(3)), T.Classify(LABELS, top_k=3))
-    path = e2e.export(model, HERE / "format1.e2e", name="format1", progress=False)
-    predictor = e2e.load(path)
-    each = predictor.predict(photos())
+    path = e2e.export(model, HERE / f"{name}.e2e", name=name, progress=False, **options)
+    each = e2e.load(path).predict(photos())
     np.savez_compressed(
-        HERE / "format1.npz",
+        HERE / f"{name}.npz",
         ids=[[c.id for c in found.top] for found in each],
         scores=np.float32([[c.score for c in found.top] for found in each]),
     )
