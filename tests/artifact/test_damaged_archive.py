@@ -95,7 +95,7 @@ def test_unsafe_names_are_refused_and_write_nothing(tiny_file, tmp_path, name):
 
 def test_doubled_names_are_refused(tiny_file, tmp_path):
     members = list(archive.read(tiny_file).items())
-    refused(write_zip(tmp_path / "doubled.e2e", [*members, members[1]]), "doubled or unsafe")
+    refused(write_zip(tmp_path / "doubled.e2e", [*members, members[1]]), "doubled member names")
 
 
 def test_compressed_members_are_refused(tiny_file, tmp_path):
@@ -134,10 +134,10 @@ def test_links_in_a_folder_are_not_followed(tiny_file, tmp_path):
         file.extractall(folder)
     (folder / "programs/dense.jax").rename(tmp_path / "dense.jax")
     (folder / "programs/dense.jax").symlink_to(tmp_path / "dense.jax")
-    refused(folder, "missing or not in the manifest: programs/dense.jax")
+    refused(folder, "a link or special file: 'programs/dense.jax'")
     (folder / "programs").rename(tmp_path / "programs")
     (folder / "programs").symlink_to(tmp_path / "programs")
-    refused(folder, "missing or not in the manifest: programs/dense.jax")
+    refused(folder, "a link or special file: 'programs'")
 
 
 def test_a_folder_that_is_no_artifact_is_refused_without_reading_it(tmp_path, monkeypatch):
