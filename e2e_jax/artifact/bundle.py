@@ -13,6 +13,7 @@ from jax import export as jax_export
 
 from e2e_jax.artifact import archive, params, programs, sample
 from e2e_jax.artifact.manifest import Manifest
+from e2e_jax.artifact.screening import screen
 from e2e_jax.compiler import fastest_precision
 from e2e_jax.errors import ArtifactError, ConfigError
 from e2e_jax.lowering.product import PRECISIONS
@@ -176,6 +177,10 @@ def _postprocess(manifest: Manifest) -> Postprocess | None:
 
 
 def _program(path: Path, content: bytes) -> jax_export.Exported:
+    try:
+        screen(content)
+    except ValueError as error:
+        raise archive.damaged(path, str(error)) from error
     try:
         return programs.deserialize(content)
     except Exception as error:  # flatbuffers and MLIR raise whatever the bytes lead them to

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from jax import export as jax_export
 
 from e2e_jax.artifact.sample import name_of
+from e2e_jax.artifact.screening import screen
 from e2e_jax.artifact.traced import Sizes, Traced, traceable
 from e2e_jax.artifact.variants import Variant
 from e2e_jax.errors import ConfigError
@@ -74,7 +75,18 @@ def _export(name: str, function: Callable[..., Any], arguments: tuple[Any, ...])
         exported = jax_export.export(jax.jit(function), platforms=PLATFORMS)(*arguments)
         if not name.startswith("prepare"):
             _check_rows(exported)
-        return bytes(exported.serialize(vjp_order=1 if name.startswith(("dense", "prepare")) else 0))
+        content = bytes(exported.serialize(vjp_order=1 if name.startswith(("dense", "prepare")) else 0))
+    _check_loadable(name, content)
+    return content
+
+
+def _check_loadable(name: str, content: bytes) -> None:
+    """What `load` would refuse is not written."""
+    try:
+        screen(content)
+    except ValueError as error:
+        fix = "express that part in jax.numpy and jax.lax, on one device, without callbacks."
+        raise ConfigError(f"export: the {name} program must be one that load accepts.", str(error), fix) from error
 
 
 @contextlib.contextmanager
