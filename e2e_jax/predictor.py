@@ -29,7 +29,7 @@ type OnError = Literal["raise", "skip"]
 
 
 @known_arguments
-def load(path: str | os.PathLike[str], *, precision: str | None = None) -> Predictor:
+def load(path: str | os.PathLike[str], *, precision: str | None = None, trust: Any = None) -> Predictor:
     """Opens an artifact; none of the classes it was made with is imported.
 
     Programs are compiled when they are first needed, and kept for later processes in the user's cache folder, by
@@ -40,13 +40,15 @@ def load(path: str | os.PathLike[str], *, precision: str | None = None) -> Predi
         path: A file written by `export`, or a folder with its members.
         precision: ``"float32"``, ``"bfloat16"`` or ``"fastest"``, of those it was exported with; the most exact one
             by default. The fastest is bfloat16 on CPUs that have instructions for it.
+        trust: An Ed25519 public key, its PEM bytes or the path of its PEM file: an artifact that was not exported
+            with ``sign_key`` and the private half is refused before anything is read out of it.
 
     Returns:
         A `Predictor` on the default device of this process.
 
     Raises:
-        ArtifactError: There is none, it is damaged, of a newer format, or unreadable for this JAX.
-        ConfigError: It was not exported with that precision.
+        ArtifactError: There is none, it is damaged, of a newer format, unreadable for this JAX, or not signed.
+        ConfigError: It was not exported with that precision, ``trust`` is no key, or cryptography is missing.
 
     Source:
         Programs by ``jax.export``, parameters by Orbax.
@@ -58,7 +60,7 @@ def load(path: str | os.PathLike[str], *, precision: str | None = None) -> Predi
           Received: missing.e2e: there is no such file
           Fix: check the path, copy the file again, or export it anew.
     """
-    return Predictor(read_bundle(path, precision))
+    return Predictor(read_bundle(path, precision, trust))
 
 
 class Predictor:

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jax import export as jax_export
 
-from e2e_jax.artifact import archive, params, programs, sample
+from e2e_jax.artifact import archive, params, programs, sample, signing
 from e2e_jax.artifact.manifest import Manifest
 from e2e_jax.artifact.screening import screen
 from e2e_jax.compiler import fastest_precision
@@ -47,20 +47,21 @@ class Bundle:
     sample: tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 
 
-def read_bundle(path: str | os.PathLike[str], precision: str | None = None) -> Bundle:
+def read_bundle(path: str | os.PathLike[str], precision: str | None = None, trust: Any = None) -> Bundle:
     """Reads an artifact; format, hashes and member names are checked before anything is used.
 
     Args:
         path: Of a file or folder.
         precision: Of the programs: one that is stored, ``"fastest"`` for this machine of those, or ``None`` for
             the most exact one.
+        trust: A public key: nothing is read out of the artifact unless its holder signed it.
 
     Raises:
-        ArtifactError: There is none, it is damaged, or of a newer format.
-        ConfigError: The precision is not stored in it.
+        ArtifactError: There is none, it is damaged, of a newer format, or not signed with the key.
+        ConfigError: The precision is not stored in it, or the key is none.
     """
     file = archive.as_path("load", path)
-    manifest, members = _read(file)
+    manifest, members = _read(file, None if trust is None else signing.public_key(trust))
     chosen = _chosen(file, manifest, precision)
     try:
         return _assemble(file, manifest, members, chosen)
@@ -79,8 +80,10 @@ def read_manifest(path: str | os.PathLike[str]) -> Manifest:
     return _read(archive.as_path("inspect", path))[0]
 
 
-def _read(file: Path) -> tuple[Manifest, dict[str, bytes]]:
+def _read(file: Path, trusted: Any = None) -> tuple[Manifest, dict[str, bytes]]:
     members = archive.read(file)
+    if trusted is not None:
+        signing.verify(file, members[archive.MANIFEST], trusted)
     return Manifest.from_members(file, members), members
 
 

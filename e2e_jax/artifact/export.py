@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from e2e_jax.artifact import archive, params, programs, sample
+from e2e_jax.artifact import archive, params, programs, sample, signing
 from e2e_jax.artifact.accuracy import MAX_DIFFERENCE
 from e2e_jax.artifact.describe import INPUT_RANGES, manifest
 from e2e_jax.artifact.options import LoweringOptions, outputs
@@ -33,6 +33,7 @@ def export(
     precision: str | Sequence[str] = "float32",
     max_difference: float = MAX_DIFFERENCE,
     tune: bool = False,
+    sign_key: Any = None,
 ) -> Path:
     """Writes a model with its transforms, parameters, labels and a self-test as one artifact.
 
@@ -49,13 +50,15 @@ def export(
         max_difference: How far an output may be from the model's on the stored sample: of a probability, or of
             what the network returns as a part of its largest output.
         tune: Measure on this machine's CPU how each convolution is best computed, rather than go by rule.
+        sign_key: An Ed25519 private key, its PEM bytes or the path of its PEM file (extra ``sign``): writes
+            ``path`` with ``.sig`` at its end beside the artifact, for ``load(..., trust=public_key)``.
 
     Returns:
         The path.
 
     Raises:
         ConfigError: The model is no `EndToEnd`, or cannot be traced with symbolic shapes; an option is unknown; a
-            precision leads too far off; or ``tune`` on another device than a CPU.
+            precision leads too far off; ``tune`` on another device than a CPU; or ``sign_key`` is no key.
         ArtifactError: The place cannot be written; what stood there before is unchanged.
 
     Source:
@@ -79,6 +82,7 @@ def export(
         raise ConfigError("export: name must be a str.", f"{name=}", "leave it out to use the file's name.")
     options = LoweringOptions.checked(lower, precision, max_difference, tune)
     target = archive.as_path("export", path)
+    signer = None if sign_key is None else signing.private_key(sign_key)
     with _steps(progress) as step:
         traced = Traced(model)
         sizes = Sizes.symbolic(traced, channels, dtype)
@@ -102,7 +106,8 @@ def export(
             measured=measured,
         )
         everything = {archive.MANIFEST: said.to_json()} | members
-        step("writing", lambda: archive.write(target, everything, directory=directory))
+        with signing.signed(target, everything[archive.MANIFEST], signer):
+            step("writing", lambda: archive.write(target, everything, directory=directory))
     return target
 
 

@@ -44,17 +44,18 @@ KERNELS = re.compile(r"lapack_[sdcz][a-z0-9]+_ffi|cu(?:solver|blas)_[a-z0-9_]+_f
 OPERATIONS = frozenset(
     re.findall(
         r"\w+",
-        """abs acos acosh add and asin asinh atan atan2 atanh batch_norm_grad batch_norm_inference batch_norm_training
-    bitcast_convert broadcast broadcast_in_dim call case cbrt ceil cholesky clamp compare complex composite
-    concatenate constant convert convolution cosh cosine count_leading_zeros custom_call divide dot dot_general
-    dynamic_broadcast_in_dim dynamic_conv dynamic_gather dynamic_iota dynamic_pad dynamic_reshape dynamic_slice
-    dynamic_update_slice einsum erf erf_inv exponential exponential_minus_one fft floor func gather
-    get_dimension_size get_tuple_element if imag iota is_finite log log_plus_one logistic map maximum minimum
-    multiply negate not optimization_barrier or pad popcnt power real real_dynamic_slice reduce reduce_precision
-    reduce_window remainder reshape return reverse rng_bit_generator round_nearest_afz round_nearest_even rsqrt
-    scatter select select_and_scatter set_dimension_size shift_left shift_right_arithmetic shift_right_logical sign
-    sine sinh slice sort sqrt subtract tan tanh top_k torch_index_select transpose triangular_solve tuple while
-    xor""",
+        """abs acos acosh add and asin asinh atan atan2 atanh batch_norm_grad batch_norm_inference
+        batch_norm_training bitcast_convert broadcast broadcast_in_dim call case cbrt ceil cholesky
+        clamp compare complex composite concatenate constant convert convolution cosh cosine
+        count_leading_zeros custom_call divide dot dot_general dynamic_broadcast_in_dim dynamic_conv
+        dynamic_gather dynamic_iota dynamic_pad dynamic_reshape dynamic_slice dynamic_update_slice
+        einsum erf erf_inv exponential exponential_minus_one fft floor func gather get_dimension_size
+        get_tuple_element if imag iota is_finite log log_plus_one logistic map maximum minimum multiply
+        negate not optimization_barrier or pad popcnt power real real_dynamic_slice reduce
+        reduce_precision reduce_window remainder reshape return reverse rng_bit_generator
+        round_nearest_afz round_nearest_even rsqrt scatter select select_and_scatter set_dimension_size
+        shift_left shift_right_arithmetic shift_right_logical sign sine sinh slice sort sqrt subtract
+        tan tanh top_k torch_index_select transpose triangular_solve tuple while xor""",
     )
 )
 DICTIONARIES = "call_target_name"  # how a target would be named outside the properties; jax.export never does
