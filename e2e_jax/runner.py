@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
 
@@ -14,6 +16,7 @@ import numpy as np
 from jax import export as jax_export
 
 from e2e_jax.compiled import Call, compiled
+from e2e_jax.errors import SHOWN, ArtifactError, E2EError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +82,8 @@ class Runner:
         return {k: np.asarray(v) for k, v in self._run("inverse", sizes, boxes, keypoints).items()}
 
     def _run(self, program: str, *arguments: Any) -> Any:
-        return self._ready(program, *arguments).result()(*arguments)
+        with _blamed(program):
+            return self._ready(program, *arguments).result()(*arguments)
 
     def _ready(self, program: str, *arguments: Any) -> Future[Call]:
         """The program for these shapes; threads that need the same one wait for one compilation."""
@@ -103,3 +107,16 @@ class Runner:
         call, cached = compiled(self.programs[program], arguments, self.device)
         self.ledger.append(Compilation(program, shape, time.perf_counter() - start, cached))
         return call
+
+
+@contextlib.contextmanager
+def _blamed(program: str) -> Iterator[None]:
+    """Whatever JAX and XLA raise about a stored program, of images that were checked, is the artifact's fault."""
+    try:
+        yield
+    except E2EError:
+        raise
+    except Exception as error:  # MLIR, XLA and JAX raise a dozen kinds
+        fix = "free memory if that is what is missing; otherwise get the file again, or export it anew."
+        received = f"{type(error).__name__}: {str(error)[:SHOWN]}"
+        raise ArtifactError(f"predict: the {program} program must compile and run here.", received, fix) from error

@@ -103,7 +103,6 @@ def _chosen(path: Path, manifest: Manifest, precision: str | None) -> str:
 
 
 def _assemble(path: Path, manifest: Manifest, members: dict[str, bytes], precision: str) -> Bundle:
-    samples = manifest.samples
     loaded = {kind: _program(path, members[record["member"]]) for kind, record in manifest.programs.items()}
     if wrong := contradiction(manifest, loaded):
         raise archive.damaged(path, wrong)
@@ -115,7 +114,7 @@ def _assemble(path: Path, manifest: Manifest, members: dict[str, bytes], precisi
         precision=precision,
         preprocess=known_steps(manifest.preprocess),
         postprocess=_postprocess(manifest),
-        sample=(sample.unpack(path, members[samples["input"]]), sample.unpack(path, members[samples["outputs"]])),
+        sample=_sample(path, manifest, members),
     )
 
 
@@ -177,6 +176,15 @@ def _kind(aval: Any) -> tuple[tuple[int | str, ...], str]:
 def _postprocess(manifest: Manifest) -> Postprocess | None:
     config: dict[str, Any] | None = manifest.postprocess
     return None if config is None else Postprocess.from_config(config | {"labels": manifest.labels})
+
+
+def _sample(
+    path: Path, manifest: Manifest, members: dict[str, bytes]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    given, expected = (sample.unpack(path, members[manifest.samples[kind]]) for kind in ("input", "outputs"))
+    if not sample.fits(given, manifest.signature["inputs"]):
+        raise archive.damaged(path, "a stored sample that does not fit the signature")
+    return given, expected
 
 
 def _program(path: Path, content: bytes) -> jax_export.Exported:
