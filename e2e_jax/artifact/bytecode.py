@@ -77,7 +77,8 @@ def names(content: bytes) -> Names:
     if reader.take(len(MAGIC)) != MAGIC:
         raise ValueError("a program that is no MLIR bytecode")
     reader.number()  # its version
-    reader.at = content.index(b"\0", reader.at) + 1  # its producer
+    while reader.take(1) != b"\0":
+        pass  # its producer, a text that ends in a zero byte
     sections: dict[int, bytes] = {}
     while not reader.ended and len(sections) < SECTIONS:
         kind, part = reader.section()

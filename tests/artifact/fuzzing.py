@@ -26,6 +26,7 @@ import e2e_jax as e2e
 from e2e_jax.artifact import archive
 
 ROOM = 512 << 20  # bytes a load may take beside what the process has
+SECONDS = 10  # of computing; the time on the clock is the test's to watch, and a busy machine's to waste
 CEILING = 3 << 30  # bytes of addresses beside what it has, after which the system says no
 PHOTO = (np.indices((24, 30)).sum(0)[..., None] * [3, 4, 5]).astype(np.uint8)  # (24, 30, 3)
 ODD = [
@@ -286,12 +287,12 @@ def main(path: str, other: str, *numbers: str) -> None:
             how = damage(original, rng, target)
             print(json.dumps({"round": number, "how": how}), flush=True)
             peak_reset()
-            before, start = memory("VmRSS"), time.perf_counter()
+            before, start = memory("VmRSS"), time.process_time()
             what = outcome(target, original, how)
             extra = memory("VmHWM") - before
-        if extra > ROOM:
-            what = f"fault: {extra >> 20} MB; {what}"
-        seconds = round(time.perf_counter() - start, 3)
+        seconds = round(time.process_time() - start, 3)
+        if extra > ROOM or seconds > SECONDS:
+            what = f"fault: {extra >> 20} MB, {seconds} s; {what}"
         print(json.dumps({"round": number, "what": what, "extra": extra, "seconds": seconds}), flush=True)
 
 

@@ -21,6 +21,7 @@ from e2e_jax.artifact.bundle import read_bundle, read_manifest
 
 WRITING = Path(__file__).parent / "writing.py"
 KILLS = 50  # moments of a write, and of an export
+STARTS = 10  # of those of an export, in a process of its own, so that any moment of it is met
 SECONDS = 3  # in which processes compete
 
 
@@ -67,8 +68,10 @@ def killed(writer, what, path, number, after):
 def duration(writer, what, path):
     """Seconds that a write takes in a fresh process; it is found by killing."""
     low = 0.002
-    while killed(writer, what, path, 1, low) == "killed":
+    while (ending := killed(writer, what, path, 1, low)) == "killed":
         low *= 1.5
+        path = path if what == "export" else path.with_name(f"{path.name}+")  # a folder is never replaced
+    assert ending == "done"
     return low
 
 
@@ -90,22 +93,35 @@ def test_kills_at_fifty_moments_of_writing(writers, tmp_path, what):
     assert not list(tmp_path.glob(".e2e-*"))
 
 
-def test_kills_at_fifty_moments_of_an_export(writers, tmp_path):
-    path, rng, names = tmp_path / "a.e2e", random.Random(51), set()
+def test_kills_while_an_export_writes(writers, tmp_path):
+    path, rng, names = tmp_path / "a.e2e", random.Random(51), ["1"]
     lasts = duration(writers[0], "export", path)
-    name = read_manifest(path).name
-    for kill in range(0, KILLS, 2):
-        for writer, number in zip(writers, (2 + kill, 3 + kill), strict=True):
-            writer.start("export", path, number, after=rng.uniform(0.2, 1) * lasts)
-        endings = [writer.told() for writer in writers]
-        now = read_bundle(path).manifest.name
-        done = {str(2 + kill + i) for i, ending in enumerate(endings) if ending == "done"}
-        assert now in {name, str(2 + kill), str(3 + kill)}
-        assert now != name or not done
-        names, name = names | {now}, now
-    assert len(names) > 1
+    for number in range(2, 2 + KILLS - STARTS):
+        ending = killed(writers[0], "export", path, number, rng.uniform(0, lasts))
+        names.append(read_bundle(path).manifest.name)
+        assert names[-1] in {names[-2], str(number)}
+        assert ending == "killed" or names[-1] == str(number)
+    assert 2 < len(set(names)) < KILLS - STARTS
     archive.write(tmp_path / "last.e2e", members(1))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.e2e", "last.e2e"]
+
+
+def test_kills_at_any_moment_of_an_export(tmp_path):
+    path, rng, lasts = tmp_path / "a.e2e", random.Random(52), 0.0
+    (tmp_path / "tmp").mkdir()
+    for number in range(STARTS + 1):
+        writer, start = Writer(TMPDIR=str(tmp_path / "tmp")), time.perf_counter()
+        before = read_bundle(path).manifest.name if number else ""
+        writer.start("export", path, number, seconds=0)
+        if not number:
+            assert writer.told() == '{"times": 1, "refused": 0}'
+            lasts = time.perf_counter() - start
+        time.sleep(rng.uniform(0, lasts) if number else 0)
+        writer.process.kill()
+        writer.close()
+        assert read_bundle(path).manifest.name in {before, str(number)}
+    archive.write(tmp_path / "last.e2e", members(1))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.e2e", "last.e2e", "tmp"]
 
 
 @pytest.mark.parametrize("what", ["write", "folder"])
