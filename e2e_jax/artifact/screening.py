@@ -62,7 +62,8 @@ DICTIONARIES = "call_target_name"  # how a target would be named outside the pro
 
 #: A size: a number, or a sum of products of symbols and of functions of sums, as JAX prints it.
 SIZE = re.compile(
-    r"-?\d{1,10}|(?=.{1,200}$)(?:(?:floordiv|mod|max|min)\(|[a-z]\w*+(?!\()|\^\d(?! *[\d^])|[ )*+,-]|\d{1,10}+(?!\d))++"
+    r"-?\d{1,10}|(?=.{1,200}$)"
+    r"(?:(?:floordiv|mod|max|min)\(|[a-z]\w*+(?!\()|\^\d(?! *[\d^])|[ )*+,-]|\d{1,10}+(?!\d))++"
 )
 
 # Slots of the tables in serialization_generated.py of JAX 0.12; a flatbuffer never renumbers them.
