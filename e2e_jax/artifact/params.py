@@ -15,6 +15,7 @@ import numpy as np
 from flax import nnx
 
 from e2e_jax.artifact.archive import damaged, unwritable
+from e2e_jax.artifact.checkpoint import unpacks_to
 from e2e_jax.errors import ArtifactError, ConfigError
 
 FOLDER = "params/"
@@ -75,7 +76,7 @@ def restore(path: Path, members: dict[str, bytes], described: list[dict[str, Any
         raise damaged(path, wrong)
     wanted = {tuple(leaf["path"]): _abstract(leaf) for leaf in described}
     stored = {name: leaf for name, leaf in wanted.items() if leaf.size}
-    nested = _restored(path, members, _nest(stored)) if stored else {}
+    nested = _restored(path, members, _nest(stored), _room(members)) if stored else {}
     return {
         name: _at(nested, name) if leaf.size else jnp.zeros(leaf.shape, leaf.dtype) for name, leaf in wanted.items()
     }
@@ -98,7 +99,7 @@ def _wrong(described: list[dict[str, Any]], room: int) -> str | None:
     return None
 
 
-def _restored(path: Path, members: dict[str, bytes], wanted: dict[str, Any]) -> Any:
+def _restored(path: Path, members: dict[str, bytes], wanted: dict[str, Any], room: int) -> Any:
     import orbax.checkpoint as ocp
 
     try:
@@ -106,6 +107,8 @@ def _restored(path: Path, members: dict[str, bytes], wanted: dict[str, Any]) -> 
             folder = Path(scratch).resolve() / "params"
             _unpack(members, folder)
             try:
+                if unpacks_to(folder) > room:
+                    raise ValueError(f"more than {room} bytes")
                 with ocp.StandardCheckpointer() as checkpointer:
                     return checkpointer.restore(folder, wanted)
             except Exception as error:  # Orbax and tensorstore meet foreign bytes with a dozen kinds of error

@@ -59,6 +59,8 @@ class Original:
 
     def __init__(self, path: Path, other: Path) -> None:
         self.content = path.read_bytes()
+        with zipfile.ZipFile(path) as file:
+            self.directory = file.start_dir
         self.members, self.others = archive.read(path), archive.read(other)
 
 
@@ -93,7 +95,7 @@ def splice(content: bytes, rng: random.Random) -> bytes:
 
 def raw_flip(original: Original, rng: random.Random, target: Path) -> None:
     """Half of them in the zip's own records, where reading is tricky."""
-    start = rng.choice([0, original.content.rindex(b"PK\1\2"), original.content.index(b"PK\1\2")])
+    start = rng.choice([0, original.directory, original.content.rindex(b"PK\1\2")])
     target.write_bytes(flip(original.content, rng, start))
 
 
