@@ -134,7 +134,6 @@ NOT_A_MANIFEST = {
     "number": b"3",
     "unclosed": b"[" * 100_000,
     "deep": b"[" * 100_000 + b"]" * 100_000,
-    "doubled key": b'{"format": 2, "format": 1}',
     "deep field": b'{"format": 1, "preprocess": ' + b'{"a":' * 400 + b"1" + b"}" * 401,
 }
 
@@ -143,6 +142,14 @@ NOT_A_MANIFEST = {
 def test_what_is_no_manifest_is_refused(tiny_file, tmp_path, kind):
     archive.write(tmp_path / "x.e2e", archive.read(tiny_file) | {"manifest.json": NOT_A_MANIFEST[kind]})
     with pytest.raises(e2e.ArtifactError, match=r"^load: the file must be a whole e2e artifact\.\n  Received: "):
+        e2e.load(tmp_path / "x.e2e")
+
+
+def test_doubled_keys_are_refused(tiny_file, tmp_path):
+    members = archive.read(tiny_file)
+    doubled = members["manifest.json"].replace(b'"name": "tiny"', b'"name": "tiny", "name": "tiny"')
+    archive.write(tmp_path / "x.e2e", members | {"manifest.json": doubled})
+    with pytest.raises(e2e.ArtifactError, match=r"a manifest that is not JSON \(doubled keys\)"):
         e2e.load(tmp_path / "x.e2e")
 
 
