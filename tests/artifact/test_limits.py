@@ -149,6 +149,14 @@ def test_a_program_that_does_not_compile_is_the_artifacts_fault(tiny_file, tmp_p
         e2e.load(path).predict(np.zeros((9, 9, 3), np.uint8))
 
 
+def test_fewer_labels_than_classes_are_the_artifacts_fault(tiny_file, tmp_path):
+    path = rewrite(tiny_file, tmp_path / "a.e2e", manifest={"labels": ["red"]})
+    with pytest.raises(
+        e2e.ArtifactError, match="(?s)predict: labels and post-processor must fit.*Received: 1 labels"
+    ):
+        e2e.load(path).predict(np.zeros((9, 9, 3), np.uint8))
+
+
 def leaf(*shape, path=("a",)):
     return {"path": list(path), "shape": list(shape), "dtype": "float32"}
 

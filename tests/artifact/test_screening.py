@@ -103,6 +103,17 @@ def test_limits(dense, monkeypatch):
             screen(dense)
 
 
+def test_programs_for_several_devices_are_refused():
+    mesh = jax.sharding.AbstractMesh((2,), ("x",))
+    place = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+    content = exported(jnp.sin, jax.ShapeDtypeStruct((4,), jnp.float32, sharding=place))
+    with pytest.raises(ValueError, match="a program with meshes"):
+        screen(content)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(ValueError, match="a program for several devices"):
+        patch.setattr(screening, "FORBIDDEN", {})
+        screen(content)
+
+
 def test_derivatives_of_derivatives_are_refused():
     screen(exported(jnp.sin, ROW, vjp_order=1))
     with pytest.raises(ValueError, match="derivatives of more than order 1"):
