@@ -28,6 +28,7 @@ def load(
     precision: str | None = None,
     transforms: bool = True,
     factory: Callable[..., Any] | None = None,
+    trust: Any = None,
 ) -> Predictor:
     """Opens an artifact; none of the classes it was made with is imported.
 
@@ -48,14 +49,17 @@ def load(
         factory: Makes the network, if programs must be made anew; called with the arguments that the file records.
             A factory that the file only names is not imported, unless it belongs to `e2e_jax.zoo`: a file could
             name anything.
+        trust: An Ed25519 public key, its PEM bytes or the path of its PEM file: an artifact that was not exported
+            with ``sign_key`` and the private half is refused before anything is read out of it.
 
     Returns:
         A `Predictor` on the default device of this process.
 
     Raises:
-        ArtifactError: There is none, it is damaged, of a newer format, or neither readable for this JAX nor to be
-            made anew.
-        ConfigError: It was not exported with that precision, or does not hold the network apart.
+        ArtifactError: There is none, it is damaged, of a newer format, not signed, or neither readable for this
+            JAX nor to be made anew.
+        ConfigError: It was not exported with that precision, or does not hold the network apart; or ``trust`` is no
+            key, or cryptography is missing.
 
     Source:
         Programs by ``jax.export``, parameters by Orbax.
@@ -67,7 +71,7 @@ def load(
           Received: missing.e2e: there is no such file
           Fix: check the path, copy the file again, or export it anew.
     """
-    stored = read_stored(path)
+    stored = read_stored(path, trust=trust)
     kind = Predictor if flag("load", "transforms", transforms) else BareNetwork
     if is_fresh(stored):
         try:

@@ -317,9 +317,14 @@ class Predictor:
     def _results(self, outputs: Any, wanted: int) -> list[Any]:
         """Typed results of the first ``wanted`` rows; the rest only filled the batch."""
         rows = jax.tree.map(lambda leaf: np.asarray(leaf)[:wanted], outputs)
-        if self._bundle.postprocess is not None:
-            return self._bundle.postprocess.build(rows)
-        return [jax.tree.map(lambda leaf, at=at: leaf[at], rows) for at in range(wanted)]
+        try:
+            if self._bundle.postprocess is not None:
+                return self._bundle.postprocess.build(rows)
+            return [jax.tree.map(lambda leaf, at=at: leaf[at], rows) for at in range(wanted)]
+        except (LookupError, TypeError, AttributeError) as error:
+            found = f"{len(self.manifest.labels)} labels: {type(error).__name__}: {error}"
+            fix = "get the file again, or export it anew."
+            raise ArtifactError("predict: labels and post-processor must fit the outputs.", found, fix) from error
 
 
 type _Read = list[np.ndarray | ImageError]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
 
@@ -15,6 +17,7 @@ from jax import export as jax_export
 
 from e2e_jax.artifact.programs import PIPELINE
 from e2e_jax.compiled import Call, compiled
+from e2e_jax.errors import SHOWN, ArtifactError, E2EError
 
 type Key = tuple[str, tuple[tuple[int, ...], ...]]  # a program, and the shapes it is compiled for
 
@@ -100,9 +103,10 @@ class Runner:
 
     def _run(self, program: str, *arguments: Any) -> Any:
         key = _key(program, arguments)
-        if (call := self._made.get(key)) is None:
-            call = self._made[key] = self._ready(program, *arguments).result()
-        return call(*arguments)
+        with _blamed(program):
+            if (call := self._made.get(key)) is None:
+                call = self._made[key] = self._ready(program, *arguments).result()
+            return call(*arguments)
 
     def _ready(self, program: str, *arguments: Any) -> Future[Call]:
         """The program for these shapes; threads that need the same one wait for one compilation."""
@@ -132,3 +136,16 @@ def _key(program: str, arguments: tuple[Any, ...]) -> Key:
     arrays = [a for a in arguments if not isinstance(a, list)]
     plain = all(hasattr(a, "shape") for a in arrays)
     return program, tuple([a.shape for a in (arrays if plain else jax.tree.leaves(arrays))])
+
+
+@contextlib.contextmanager
+def _blamed(program: str) -> Iterator[None]:
+    """Whatever JAX and XLA raise about a stored program, of images that were checked, is the artifact's fault."""
+    try:
+        yield
+    except E2EError:
+        raise
+    except Exception as error:  # MLIR, XLA and JAX raise a dozen kinds
+        fix = "free memory if that is what is missing; otherwise get the file again, or export it anew."
+        received = f"{type(error).__name__}: {str(error)[:SHOWN]}"
+        raise ArtifactError(f"predict: the {program} program must compile and run here.", received, fix) from error

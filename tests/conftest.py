@@ -19,6 +19,10 @@ collect_ignore = ["golden"]  # scripts that ran once, in environments of their o
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fuzz-rounds", type=int, default=2000, help="damaged artifacts to load in test_fuzz.py")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """The user's own cache of compiled programs is left alone; workers and subprocesses share a folder."""
     if not hasattr(config, "workerinput"):

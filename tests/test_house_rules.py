@@ -58,6 +58,7 @@ FLOORS = {
     "e2e_jax": 8,
 }
 HEAVY = {  # package: where it may be imported
+    "cryptography": ("artifact.signing",),
     "ipywidgets": ("workbench",),
     "matplotlib": ("workbench", "bench.plot"),
     "onnx": ("engines",),

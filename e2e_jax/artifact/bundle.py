@@ -13,9 +13,10 @@ import jax
 import numpy as np
 from jax import export as jax_export
 
-from e2e_jax.artifact import archive, params, programs, sample
+from e2e_jax.artifact import archive, params, programs, sample, signing
 from e2e_jax.artifact.consistency import contradiction
 from e2e_jax.artifact.manifest import Manifest
+from e2e_jax.artifact.screening import screen
 from e2e_jax.compiler import fastest_precision
 from e2e_jax.errors import ArtifactError, ConfigError
 from e2e_jax.lowering.product import PRECISIONS
@@ -64,14 +65,23 @@ class Stored(NamedTuple):
     members: dict[str, bytes]
 
 
-def read_stored(path: str | os.PathLike[str], call: str = "load") -> Stored:
+def read_stored(path: str | os.PathLike[str], call: str = "load", trust: Any = None) -> Stored:
     """Reads an artifact's bytes.
 
+    Args:
+        path: Of a file or folder.
+        call: Whose argument it is, for errors.
+        trust: A public key: nothing is read out of the artifact unless its holder signed it.
+
     Raises:
-        ArtifactError: There is none, it is damaged, or of a newer format.
+        ArtifactError: There is none, it is damaged, of a newer format, or not signed with the key.
+        ConfigError: The key is none.
     """
     file = archive.as_path(call, path)
+    trusted = None if trust is None else signing.public_key(trust)
     members = archive.read(file)
+    if trusted is not None:
+        signing.verify(file, members[archive.MANIFEST], trusted)
     return Stored(file, Manifest.from_members(file, members), members)
 
 
@@ -147,6 +157,8 @@ def sample_of(stored: Stored) -> tuple[dict[str, np.ndarray], dict[str, np.ndarr
     """
     names = stored.manifest.samples
     inputs, outputs = (sample.unpack(stored.path, stored.members[names[kind]]) for kind in ("input", "outputs"))
+    if not sample.fits(inputs, stored.manifest.signature["inputs"]):
+        raise archive.damaged(stored.path, "a stored sample that does not fit the signature")
     return inputs, outputs
 
 
@@ -183,6 +195,10 @@ def postprocess_of(manifest: Manifest) -> Postprocess | None:
 
 
 def _program(path: Path, content: bytes, expired: bool) -> jax_export.Exported:
+    try:
+        screen(content)
+    except ValueError as error:
+        raise archive.damaged(path, str(error)) from error
     try:
         return programs.deserialize(content, expired=expired)
     except Exception as error:  # flatbuffers and MLIR raise whatever the bytes lead them to

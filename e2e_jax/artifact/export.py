@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from e2e_jax.artifact import archive
+from e2e_jax.artifact import archive, signing
 from e2e_jax.artifact.accuracy import MAX_DIFFERENCE
 from e2e_jax.artifact.build import STEPS, Step, build
 from e2e_jax.artifact.describe import INPUT_RANGES
@@ -42,6 +42,7 @@ def export(
     epoch: float | None = None,
     revision: str | None = None,
     metadata: Mapping[str, Any] | None = None,
+    sign_key: Any = None,
 ) -> Path:
     """Writes a model with its transforms, parameters, labels and a self-test as one artifact.
 
@@ -64,13 +65,15 @@ def export(
         epoch: Likewise.
         revision: Of the source that trained it, such as a commit.
         metadata: Anything else that JSON can hold, by name.
+        sign_key: An Ed25519 private key, its PEM bytes or the path of its PEM file (extra ``sign``): writes
+            ``path`` with ``.sig`` at its end beside the artifact, for ``load(..., trust=public_key)``.
 
     Returns:
         The path.
 
     Raises:
         ConfigError: The model is no `EndToEnd`, or cannot be traced with symbolic shapes; an option is unknown; a
-            precision leads too far off; or ``tune`` on another device than a CPU.
+            precision leads too far off; ``tune`` on another device than a CPU; or ``sign_key`` is no key.
         ArtifactError: The place cannot be written; what stood there before is unchanged.
 
     Source:
@@ -96,9 +99,11 @@ def export(
         lowering=LoweringOptions.checked(lower, precision, max_difference, tune),
         pipelines=_pipelines(train=train, validation=validation),
     )
+    signer = None if sign_key is None else signing.private_key(sign_key)
     with steps("export", STEPS + 1, progress) as doing:
         members = build(model, plan, doing, progress=progress)
-        doing("writing", lambda: archive.write(target, members, directory=directory))
+        with signing.signed(target, members[archive.MANIFEST], signer):
+            doing("writing", lambda: archive.write(target, members, directory=directory))
     return target
 
 

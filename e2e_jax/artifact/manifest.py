@@ -87,7 +87,7 @@ class Manifest:
             ArtifactError: The format is newer, a field is missing or of the wrong kind, or a hash differs.
         """
         try:
-            fields = json.loads(members[MANIFEST])
+            fields = json.loads(members[MANIFEST], object_pairs_hook=_without_doubles)
         except (ValueError, RecursionError) as error:
             raise damaged(path, f"a manifest that is not JSON ({error})") from error
         if not nested_within(fields):
@@ -100,6 +100,14 @@ class Manifest:
         manifest = cls(**{name: fields[name] for name in MANIFEST_FORM})
         _check_hashes(path, manifest.members, members)
         return manifest
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; of two equal keys each reader would take another one."""
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("doubled keys")
+    return fields
 
 
 def _check_format(path: Path, fields: object) -> None:

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 from jax import export as jax_export
 
 from e2e_jax.artifact.sample import name_of
+from e2e_jax.artifact.screening import screen
 from e2e_jax.artifact.traced import Sizes, Traced, traceable
 from e2e_jax.artifact.variants import Variant
 from e2e_jax.errors import ConfigError
@@ -120,7 +121,18 @@ def _export(name: str, function: Callable[..., Any], arguments: tuple[Any, ...],
         exported = jax_export.export(jax.jit(function), platforms=PLATFORMS)(*arguments)
         if not name.startswith("prepare"):
             _check_rows(exported)
-        return bytes(exported.serialize(vjp_order=int(name.startswith(_differentiated(sizes)))))
+        content = bytes(exported.serialize(vjp_order=int(name.startswith(_differentiated(sizes)))))
+    _check_loadable(name, content)
+    return content
+
+
+def _check_loadable(name: str, content: bytes) -> None:
+    """What `load` would refuse is not written."""
+    try:
+        screen(content)
+    except ValueError as error:
+        fix = "express that part in jax.numpy and jax.lax, on one device, without callbacks."
+        raise ConfigError(f"export: the {name} program must be one that load accepts.", str(error), fix) from error
 
 
 def _differentiated(sizes: Sizes) -> tuple[str, ...]:

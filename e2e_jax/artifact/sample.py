@@ -66,6 +66,25 @@ def unpack(path: Path, content: bytes) -> dict[str, np.ndarray]:
         raise damaged(path, f"a stored sample that cannot be read ({error})") from error
 
 
+def fits(arrays: dict[str, np.ndarray], described: dict[str, Any]) -> bool:
+    """Whether arrays have the names, dtypes and shapes of one half of a signature.
+
+    Example:
+        >>> fits({"x": np.zeros((1, 3), np.float32)}, {"x": {"dtype": "float32", "shape": ["b", 3]}})
+        True
+    """
+    return arrays.keys() == described.keys() and all(_fits(arrays[name], described[name]) for name in arrays)
+
+
+def _fits(array: np.ndarray, described: dict[str, Any]) -> bool:
+    shape = described["shape"]
+    sizes = len(shape) == array.ndim and all(
+        isinstance(n, str) or n == m for n, m in zip(shape, array.shape, strict=False)
+    )
+    plain = _plain(np.empty(0, np.dtype(described["dtype"]))).dtype
+    return sizes and array.size > 0 and array.dtype == plain
+
+
 def by_name(outputs: Any) -> dict[str, np.ndarray]:
     """Any tree of outputs as named arrays."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(outputs)

@@ -6,6 +6,7 @@ import itertools
 from typing import Any, NamedTuple
 
 MISSING = object()  # stands where a manifest has nothing
+UNKNOWN = object()  # and where its form has nothing
 NESTING = 60  # levels of JSON; a pipeline nested ten deep needs twenty
 
 
@@ -15,12 +16,23 @@ class Maybe(NamedTuple):
     form: Any
 
 
+class Open(NamedTuple):
+    """A mapping with at least these keys; what else it has is for others to read."""
+
+    form: dict[str, Any]
+
+
 Number = (int, float)
 Extent = (int, str)  # a size, or the name of a free one
 ARRAY = {"dtype": str, "shape": [Extent]}
+CONVOLUTION = {
+    "extents": [int], "kernel": [int], "strides": [int], "padding": [[int, int]], "dilation": [int],
+    "inputs": int, "outputs": int, "groups": int,
+}  # fmt: skip
 
 #: Field name to form: a type, several as a tuple, ``[form]`` a list of any length, ``[form, form]`` a pair,
-#: ``{str: form}`` a mapping with any keys, ``{"key": form}`` one with at least these, ``Maybe(form)`` this or null.
+#: ``{str: form}`` a mapping with any keys, ``{"key": form}`` one with just these, ``Open`` of it one with at least
+#: these, ``Maybe(form)`` this or null.
 MANIFEST_FORM: dict[str, Any] = {
     "format": int,
     "name": str,
@@ -37,15 +49,15 @@ MANIFEST_FORM: dict[str, Any] = {
         }
     ),
     "signature": {"inputs": {"images": ARRAY | {"range": [Number, Number]}}, "outputs": {str: ARRAY}},
-    "preprocess": {"type": str},
-    "postprocess": Maybe({"type": str}),
+    "preprocess": Open({"type": str}),
+    "postprocess": Maybe(Open({"type": str})),
     "labels": [str],
-    "pipelines": {str: {"type": str}},
+    "pipelines": {str: Open({"type": str})},
     "numerics": {str: str},
     "decoding": {str: object},
     "programs": {str: {"member": str, "platforms": [str]}},
     "precisions": {str: {"difference": Number, "agreement": Number}},
-    "ways": [{"convolution": {str: object}, "way": str, "milliseconds": {str: Number}}],
+    "ways": [{"convolution": CONVOLUTION, "way": str, "milliseconds": {str: Number}}],
     "params": [{"path": [str], "shape": [int], "dtype": str}],
     "samples": {"input": str, "outputs": str, "tolerance": Number},
     "versions": {str: str},
@@ -70,6 +82,9 @@ def mismatch(value: object, form: Any, place: str = "manifest") -> str | None:
     """
     if isinstance(form, Maybe):
         return None if value is None else mismatch(value, form.form, place)
+    if isinstance(form, Open):
+        known = {key: value[key] for key in form.form if key in value} if isinstance(value, dict) else value
+        return mismatch(known, form.form, place)
     if isinstance(form, list | dict) and isinstance(value, type(form)):
         return next((wrong for part in _parts(value, form, place) if (wrong := mismatch(*part))), None)
     if (
@@ -78,7 +93,8 @@ def mismatch(value: object, form: Any, place: str = "manifest") -> str | None:
         and (form in (object, bool) or not isinstance(value, bool))
     ):
         return None
-    return f"{place} is {'missing' if value is MISSING else repr(value)[:40]}"
+    odd = {id(MISSING): "missing", id(UNKNOWN): "not known"}
+    return f"{place} is {odd.get(id(value)) or repr(value)[:40]}"
 
 
 def _parts(value: Any, form: Any, place: str) -> list[tuple[Any, Any, str]]:
@@ -88,7 +104,8 @@ def _parts(value: Any, form: Any, place: str) -> list[tuple[Any, Any, str]]:
         pairs = itertools.zip_longest(value, forms, fillvalue=MISSING)
         return [(item, inner, f"{place}[{number}]") for number, (item, inner) in enumerate(pairs)]
     by_key = dict.fromkeys(value, form[str]) if str in form else form
-    return [(value.get(key, MISSING), inner, f"{place}.{key}") for key, inner in by_key.items()]
+    known = [(value.get(key, MISSING), inner, f"{place}.{key}") for key, inner in by_key.items()]
+    return known + [(UNKNOWN, UNKNOWN, f"{place}.{str(key)[:40]}") for key in value if key not in by_key]
 
 
 def nested_within(value: object, levels: int = NESTING) -> bool:

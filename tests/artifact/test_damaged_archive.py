@@ -5,11 +5,11 @@ import json
 import os
 import socket
 import struct
-import warnings
 import zipfile
 
 import numpy as np
 import pytest
+from hostile import refused, write_zip
 from model_fixtures import rewrite
 
 import e2e_jax as e2e
@@ -17,23 +17,6 @@ from e2e_jax.artifact import archive
 from e2e_jax.artifact.bundle import read_bundle, read_manifest
 
 FLIPS = 200  # bytes of the archive that are changed, one at a time
-
-
-def write_zip(path, entries, compression=zipfile.ZIP_STORED):
-    """Any names, doubled ones too, in an archive that `archive.write` would never make."""
-    with warnings.catch_warnings(action="ignore", category=UserWarning), zipfile.ZipFile(path, "w") as file:
-        for name, content in entries:
-            info = zipfile.ZipInfo(name)
-            info.filename = name  # as it is, without the cleaning of ZipInfo
-            file.writestr(info, content, compression)
-    return path
-
-
-def refused(path, why):
-    with pytest.raises(e2e.ArtifactError, match=why) as caught:
-        e2e.load(path)
-    lines = str(caught.value).splitlines()
-    assert [lines[1][:12], lines[2][:7]] == ["  Received: ", "  Fix: "]
 
 
 def test_every_truncation_is_refused(tiny_file, tmp_path):
@@ -95,7 +78,7 @@ def test_unsafe_names_are_refused_and_write_nothing(tiny_file, tmp_path, name):
 
 def test_doubled_names_are_refused(tiny_file, tmp_path):
     members = list(archive.read(tiny_file).items())
-    refused(write_zip(tmp_path / "doubled.e2e", [*members, members[1]]), "doubled or unsafe")
+    refused(write_zip(tmp_path / "doubled.e2e", [*members, members[1]]), "doubled member names")
 
 
 def test_compressed_members_are_refused(tiny_file, tmp_path):
@@ -134,10 +117,10 @@ def test_links_in_a_folder_are_not_followed(tiny_file, tmp_path):
         file.extractall(folder)
     (folder / "programs/dense.jax").rename(tmp_path / "dense.jax")
     (folder / "programs/dense.jax").symlink_to(tmp_path / "dense.jax")
-    refused(folder, "missing or not in the manifest: programs/dense.jax")
+    refused(folder, "a link or special file: 'programs/dense.jax'")
     (folder / "programs").rename(tmp_path / "programs")
     (folder / "programs").symlink_to(tmp_path / "programs")
-    refused(folder, "missing or not in the manifest: programs/dense.jax")
+    refused(folder, "a link or special file: 'programs'")
 
 
 def test_a_folder_that_is_no_artifact_is_refused_without_reading_it(tmp_path, monkeypatch):

@@ -2,7 +2,9 @@
 
 import contextlib
 import copy
+import dataclasses
 import json
+import re
 
 import pytest
 from model_fixtures import rewrite
@@ -11,7 +13,8 @@ import e2e_jax as e2e
 from e2e_jax.artifact import archive, bundle
 from e2e_jax.artifact.card import card
 from e2e_jax.artifact.manifest import FORMAT
-from e2e_jax.artifact.schema import mismatch, nested_within
+from e2e_jax.artifact.schema import Maybe, Open, mismatch, nested_within
+from e2e_jax.lowering.convolution import Convolution
 
 MISSING = object()
 VALUES = [MISSING, None, 5, -1, 1e400, "x", [], [1], {}, {"a": 1}, True]
@@ -78,6 +81,42 @@ def test_anything_anywhere_is_an_artifact_error_or_does_no_harm(tiny_file, manif
     assert kept <= {("samples", "tolerance")}, kept  # every other field refuses some of the values
 
 
+def fixed(value, place=()):
+    """Keys to every table whose keys are fixed."""
+    if isinstance(value, dict) and place[:1] not in (
+        ("preprocess",),
+        ("postprocess",),
+        ("decoding",),
+        ("members",),
+    ):
+        if place not in {("versions",), ("numerics",), ("programs",), ("precisions",), ("signature", "outputs")} | {
+            ("ways", 0, "milliseconds")
+        }:
+            yield place
+        for key, inner in value.items():
+            yield from fixed(inner, (*place, key))
+    if isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from fixed(inner, (*place, number))
+
+
+def test_an_unknown_key_is_refused_wherever_keys_are_fixed(tiny_file, manifest, monkeypatch):
+    convolution = dataclasses.asdict(Convolution((8,), (1,), (1,), ((0, 0),), (1,), 1, 1))
+    ways = json.loads(json.dumps([{"convolution": convolution, "way": "native", "milliseconds": {}}]))
+    members, manifest = archive.read(tiny_file), manifest | {"ways": ways}
+    tables = set(fixed(manifest))
+    assert len(tables) >= 16
+    for place in tables:
+        changed = altered({"top": manifest}, ("top", *place, "odd"), 1)["top"]
+        content = members | {"manifest.json": json.dumps(changed).encode()}
+        monkeypatch.setattr(archive, "read", lambda _, content=content: content)
+        shown = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in place)
+        with pytest.raises(e2e.ArtifactError, match=re.escape(f": manifest{shown}.odd is not known")):
+            bundle.read_manifest(tiny_file)
+    monkeypatch.setattr(archive, "read", lambda _: members | {"manifest.json": json.dumps(manifest).encode()})
+    assert bundle.read_manifest(tiny_file).ways == ways
+
+
 @pytest.mark.parametrize("name", ["format", "name", "signature", "programs", "params", "samples", "members"])
 def test_a_missing_field_is_named(tiny_file, tmp_path, name):
     members = archive.read(tiny_file)
@@ -104,6 +143,14 @@ NOT_A_MANIFEST = {
 def test_what_is_no_manifest_is_refused(tiny_file, tmp_path, kind):
     archive.write(tmp_path / "x.e2e", archive.read(tiny_file) | {"manifest.json": NOT_A_MANIFEST[kind]})
     with pytest.raises(e2e.ArtifactError, match=r"^load: the file must be a whole e2e artifact\.\n  Received: "):
+        e2e.load(tmp_path / "x.e2e")
+
+
+def test_doubled_keys_are_refused(tiny_file, tmp_path):
+    members = archive.read(tiny_file)
+    doubled = members["manifest.json"].replace(b'"name": "tiny"', b'"name": "tiny", "name": "tiny"')
+    archive.write(tmp_path / "x.e2e", members | {"manifest.json": doubled})
+    with pytest.raises(e2e.ArtifactError, match=r"a manifest that is not JSON \(doubled keys\)"):
         e2e.load(tmp_path / "x.e2e")
 
 
@@ -146,8 +193,13 @@ def test_programs_in_each_others_place_are_refused(tiny_file, tmp_path, manifest
 
 def test_mismatch_names_the_place():
     form = {"a": [int], "b": {str: {"c": (int, str)}}, "pair": [str, int]}
-    good = {"a": [1, 2], "b": {"x": {"c": "y"}}, "pair": ["p", 1], "surplus": None}
+    good = {"a": [1, 2], "b": {"x": {"c": "y"}}, "pair": ["p", 1]}
     assert mismatch(good, form) is None
+    assert mismatch(good | {"surplus": None}, form) == "manifest.surplus is not known"
+    assert mismatch(good | {"b": {"x": {"c": 1, "d": 1}}}, form) == "manifest.b.x.d is not known"
+    assert mismatch(good | {"surplus": None}, Maybe(Open(form))) is None
+    assert mismatch({"surplus": None}, Open({"a": int})) == "manifest.a is missing"
+    assert mismatch(["a"], Open({"a": int})) == "manifest is ['a']"
     assert mismatch(good | {"a": [1, None]}, form) == "manifest.a[1] is None"
     assert mismatch(good | {"a": [True]}, form) == "manifest.a[0] is True"
     assert mismatch(good | {"b": {"x": {}}}, form) == "manifest.b.x.c is missing"
