@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from e2e_jax.artifact import archive, rebuild
-from e2e_jax.artifact.bundle import Bundle, Stored, assemble, programs_of, read_stored
+from e2e_jax.artifact.bundle import Bundle, Stored, UnreadableProgram, assemble, programs_of, read_stored
 from e2e_jax.bare import BareNetwork
-from e2e_jax.errors import ArtifactError, E2EError, known_arguments
+from e2e_jax.errors import ArtifactError, ConfigError, known_arguments
 from e2e_jax.predictor import Predictor
 from e2e_jax.transforms.check import flag
 
@@ -76,8 +76,8 @@ def load(
     if is_fresh(stored):
         try:
             programs = programs_of(stored)
-        except ArtifactError:
-            pass  # of another release: `revived` says what else was tried
+        except UnreadableProgram:
+            pass  # `revived` says what else was tried
         else:
             return kind(assemble(stored, programs, precision))
     return kind(revived(stored, precision, factory))
@@ -111,9 +111,14 @@ def revived(stored: Stored, precision: str | None, factory: Callable[..., Any] |
     failed: list[str] = []
     for what, programs in ways.items():
         try:
-            bundle = assemble(stored, programs(), precision)
+            loaded = programs()
+        except (UnreadableProgram, ConfigError) as error:  # a damaged artifact is not tried again
+            failed.append(f"{error.expected} {error.received}")
+            continue
+        bundle = assemble(stored, loaded, precision)
+        try:
             Predictor(bundle).replay()
-        except E2EError as error:
+        except ArtifactError as error:
             failed.append(f"{error.expected} {error.received}")
             continue
         warnings.warn(f"{stored.path}: runs on {what}; call e2e_jax.refresh on it.", stacklevel=3)

@@ -18,7 +18,7 @@ from e2e_jax.artifact.consistency import contradiction
 from e2e_jax.artifact.manifest import Manifest
 from e2e_jax.artifact.screening import screen
 from e2e_jax.compiler import fastest_precision
-from e2e_jax.errors import ArtifactError, ConfigError
+from e2e_jax.errors import SHOWN, ArtifactError, ConfigError
 from e2e_jax.lowering.product import PRECISIONS
 from e2e_jax.transforms.base import Transform
 from e2e_jax.transforms.classify import Postprocess
@@ -55,6 +55,10 @@ class Bundle:
     def has_parts(self) -> bool:
         """Whether transforms, network and post-processor can each be run by itself."""
         return self.manifest.format >= PARTS_SINCE and "network" in self.programs
+
+
+class UnreadableProgram(ArtifactError):
+    """A program of another release of JAX, or no program; whatever else is wrong is an `ArtifactError`."""
 
 
 class Stored(NamedTuple):
@@ -203,4 +207,5 @@ def _program(path: Path, content: bytes, expired: bool) -> jax_export.Exported:
         return programs.deserialize(content, expired=expired)
     except Exception as error:  # flatbuffers and MLIR raise whatever the bytes lead them to
         fix = "load it with the JAX release that wrote it (see `e2e-jax inspect`) and export it again."
-        raise ArtifactError("load: this JAX must be able to read the programs.", f"{path}: {error}", fix) from error
+        expected = "load: this JAX must be able to read the programs."
+        raise UnreadableProgram(expected, f"{path}: {str(error)[:SHOWN]}", fix) from error

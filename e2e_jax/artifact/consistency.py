@@ -8,6 +8,7 @@ from typing import Any
 
 from jax import export as jax_export
 
+from e2e_jax.artifact.describe import INPUT_RANGES
 from e2e_jax.artifact.manifest import Manifest
 from e2e_jax.artifact.programs import KEY, OF_NETWORK, PIPELINE, SHARED, suffix_of, variant
 
@@ -26,6 +27,9 @@ def contradiction(manifest: Manifest, loaded: Programs) -> str | None:
     groups = {precision: variant(loaded, precision) for precision in manifest.precisions}
     named = {kind + suffix_of(precision) for precision in groups for kind in OF_NETWORK} | set(SHARED) | pipelines
     around = _around(manifest)
+    photos = manifest.signature["inputs"]["images"]
+    if tuple(photos["range"]) != INPUT_RANGES.get(photos["dtype"]):
+        return f"photos of {photos['dtype']} in {photos['range']} are none this release takes"
     sets = [{"dense"}, {"dense"} | around]
     if (
         not groups

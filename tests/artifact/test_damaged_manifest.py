@@ -17,6 +17,10 @@ from e2e_jax.artifact.schema import Maybe, Open, mismatch, nested_within
 from e2e_jax.lowering.convolution import Convolution
 
 MISSING = object()
+ANY_KEYS = {(name,) for name in ("versions", "numerics", "programs", "precisions", "metadata", "pipelines")} | {
+    ("signature", "outputs"),
+    ("ways", 0, "milliseconds"),
+}
 VALUES = [MISSING, None, 5, -1, 1e400, "x", [], [1], {}, {"a": 1}, True]
 FREE = {"decoding", "versions", "members"}  # tables without structure
 
@@ -89,9 +93,7 @@ def fixed(value, place=()):
         ("decoding",),
         ("members",),
     ):
-        if place not in {("versions",), ("numerics",), ("programs",), ("precisions",), ("signature", "outputs")} | {
-            ("ways", 0, "milliseconds")
-        }:
+        if place not in ANY_KEYS:
             yield place
         for key, inner in value.items():
             yield from fixed(inner, (*place, key))

@@ -121,7 +121,8 @@ def test_a_member_that_becomes_a_link_or_grows_while_it_is_read_is_refused(tiny_
 def test_nothing_is_used_before_all_hashes_are_checked(tiny_file, tmp_path, monkeypatch):
     members = archive.read(tiny_file)
     for module, name in ((bundle, "_program"), (bundle.params, "restore"), (bundle.sample, "unpack"),
-                         (bundle, "known_steps"), (bundle, "contradiction"), (bundle, "_postprocess")):  # fmt: skip
+                         (bundle, "known_steps"), (bundle, "contradiction"),
+                         (bundle, "postprocess_of")):  # fmt: skip
         monkeypatch.setattr(module, name, lambda *_: pytest.fail("used"))
     for name in members.keys() - {"manifest.json"}:
         path = write_zip(tmp_path / "a.e2e", (members | {name: members[name] + b"?"}).items())

@@ -58,7 +58,11 @@ FOREIGN = [(b"shape_assertion", b"xla_python_code", "calls foreign code \\(xla_p
 @pytest.mark.parametrize(("old", "new", "why"), FOREIGN, ids=[str(new) for _, new, _ in FOREIGN])
 def test_foreign_code_is_refused_before_it_is_deserialised(tiny_file, dense, tmp_path, monkeypatch, old, new, why):
     path = rewrite(tiny_file, tmp_path / "x.e2e", members={DENSE: patched(dense, old, new)})
-    monkeypatch.setattr(programs, "deserialize", lambda content: content == dense and pytest.fail("deserialised"))
+
+    def deserialize(content, **_):
+        return content == dense and pytest.fail("deserialised")
+
+    monkeypatch.setattr(programs, "deserialize", deserialize)
     with pytest.raises(e2e.ArtifactError, match=why):
         e2e.load(path)
 
@@ -89,9 +93,11 @@ def test_what_would_not_load_is_not_exported(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_limits(dense, monkeypatch):
+def test_limits(tiny_file, monkeypatch):
+    network = archive.read(tiny_file)["programs/network.jax"]  # with its derivative
+    size = len(network)
     for name, limit, why in (
-        ("PROGRAM_LIMIT", len(dense) - 1, f"a program of {len(dense)} bytes; at most {len(dense) - 1} are read"),
+        ("PROGRAM_LIMIT", size - 1, f"a program of {size} bytes; at most {size - 1} are read"),
         ("COUNT_LIMIT", 1, "lists of more than 1 items"),
         ("EXTENTS_LIMIT", 5, "shapes of more than 5 extents"),
         ("NODES_LIMIT", 3, "trees of more than 3 nodes"),
@@ -100,7 +106,7 @@ def test_limits(dense, monkeypatch):
     ):
         with monkeypatch.context() as patch, pytest.raises(ValueError, match=why):
             patch.setattr(screening, name, limit)
-            screen(dense)
+            screen(network)
 
 
 def test_programs_for_several_devices_are_refused():
