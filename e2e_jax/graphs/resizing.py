@@ -1,7 +1,8 @@
 """Resizing of a picture in an ONNX graph, by whose rules ONNX's Resize can.
 
-Bytes go through ``Resize`` as bytes where a library rounds after each pass, as Pillow and torch do; through floats
-where it rounds once. Nearest pixels are gathered by places that are computed in the graph, so that they are exact.
+Bytes go through ``Resize`` as bytes where its kernel widens and the library rounds after each pass, as Pillow and
+torch do; else through floats that are rounded as the library does. Nearest pixels are gathered by places that are
+computed in the graph, so that they are exact.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from e2e_jax.ops.dialects import antialiases
 from e2e_jax.ops.filters import KEYS_A, SHARP_A
 from e2e_jax.ops.levels import WHITE
 
-CHANNELS_FIRST, CHANNELS_LAST = [0, 3, 1, 2], [0, 2, 3, 1]  # ONNX Runtime resizes by cubics along the last two axes
+CHANNELS_FIRST, CHANNELS_LAST = [0, 3, 1, 2], [0, 2, 3, 1]  # orders of (n, h, w, c) and (n, c, h, w)
+
+
+type Extents = tuple[Size, Size]
 
 
 class Kernel(NamedTuple):
@@ -33,6 +37,32 @@ class Kernel(NamedTuple):
     mode: str
     sharpness: float = KEYS_A
     drops: bool = True
+
+    def resize(self, picture: Picture, size: Extents, widens: bool) -> Picture:
+        """Both axes; of bytes bytes, rounded after each pass."""
+        if self.mode == "linear":
+            around = picture.xp.together(picture.count, *size, picture.channels)
+            return self._resized(picture, around, size, exclude_outside=int(widens), antialias=int(widens))
+        count = picture.count * picture.channels
+        moved = self._resized(
+            _planes(picture),
+            picture.xp.together(count, 1, *size),
+            size,
+            exclude_outside=int(self.drops),
+            antialias=int(widens),
+            cubic_coeff_a=self.sharpness,
+        )
+        back = moved.apply("Reshape", picture.xp.together(-1, picture.channels, *size))  # (n, c, h, w)
+        return back.apply("Transpose", perm=CHANNELS_LAST)
+
+    def _resized(self, picture: Picture, around: str, size: Extents, **options: Any) -> Picture:
+        return picture.apply("Resize", "", "", around, mode=self.mode, **options).with_size(*size)
+
+
+def _planes(picture: Picture) -> Picture:
+    """``(n * c, 1, h, w)``: ONNX Runtime has cubics of planes only, and would take a Transpose alone away."""
+    first = picture.apply("Transpose", perm=CHANNELS_FIRST)
+    return first.apply("Reshape", picture.xp.together(-1, 1, picture.height, picture.width))
 
 
 LINEAR, CUBIC = Kernel("linear"), Kernel("cubic")
@@ -76,33 +106,34 @@ def resized(
         raise no_form(step, f"method={method!r}, numerics={numerics!r} on {picture.dtype}")
     widens = antialiases(antialias, numerics=library)  # type: ignore[arg-type]
     kernel = KERNELS[library, method][0 if widens else 1]
-    if not picture.is_bytes or (widens and library not in ROUNDS_ONCE):
-        return _weighed(picture, height, width, kernel, widens)
-    floats = picture.astype("float32")
-    if library not in ROUNDS_ONCE:  # columns first, as everywhere
-        floats = _whole(_weighed(floats, floats.height, width, kernel, widens))
-    return _whole(_weighed(floats, height, width, kernel, widens)).astype("uint8")
+    if not picture.is_bytes:
+        return kernel.resize(picture, (height, width), widens)
+    if library in ROUNDS_ONCE:
+        floats = kernel.resize(picture.astype("float32"), (height, width), widens)
+        return _cut_off(floats.apply("Round")).astype("uint8")
+    for size in _passes(picture, height, width, numerics, inside=widens):
+        if widens:  # Resize itself rounds bytes after each pass
+            picture = kernel.resize(picture, size, widens)
+        else:
+            floats = kernel.resize(picture.astype("float32"), size, widens)
+            picture = _cut_off(floats.apply("Add", floats.constant(0.5)).apply("Floor")).astype("uint8")
+    return picture
 
 
-def _weighed(picture: Picture, height: Size, width: Size, kernel: Kernel, widens: bool) -> Picture:
-    cubic, count = kernel.mode == "cubic", picture.count
-    around = (count, picture.channels, height, width) if cubic else (count, height, width, picture.channels)
-    source = picture.apply("Transpose", perm=CHANNELS_FIRST) if cubic else picture
-    moved = source.apply(
-        "Resize",
-        *("", "", picture.xp.together(*around)),
-        mode=kernel.mode,
-        antialias=int(widens),
-        exclude_outside=int(kernel.drops and (cubic or widens)),
-        cubic_coeff_a=kernel.sharpness,
-    ).with_size(height, width)
-    return moved.apply("Transpose", perm=CHANNELS_LAST) if cubic else moved
+def _passes(picture: Picture, height: Size, width: Size, numerics: str, *, inside: bool) -> list[Extents]:
+    """Height and width after each pass over the pixels; ``inside`` where Resize makes both, columns first."""
+    if numerics != "pillow13":
+        return [(height, width)] if inside else [(picture.height, width), (height, width)]
+    xp = picture.xp
+    tall, wide = xp.row(picture.height), xp.row(picture.width)
+    rows_first = tall - height > xp.maximum((wide - width) * 2, 0)  # see e2e_jax.ops.plans
+    between = xp.where(rows_first, height, tall), xp.where(rows_first, wide, width)
+    return [between, (height, width)]
 
 
-def _whole(picture: Picture) -> Picture:
-    """Floats as whole levels."""
-    ends = (picture.constant(n) for n in (0, WHITE))
-    return picture.apply("Round").apply("Clip", *ends)
+def _cut_off(picture: Picture) -> Picture:
+    """Whole levels as floats, none outside 0..255."""
+    return picture.apply("Clip", *(picture.constant(n) for n in (0, WHITE)))
 
 
 def _picked(picture: Picture, height: Size, width: Size, places: Any) -> Picture:
