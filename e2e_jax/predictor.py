@@ -15,10 +15,11 @@ from tqdm.auto import tqdm
 from e2e_jax.artifact import sample
 from e2e_jax.artifact.bundle import Bundle, read_bundle
 from e2e_jax.artifact.manifest import Manifest
+from e2e_jax.choice import EngineName, known_difference, runner_of
 from e2e_jax.errors import ArtifactError, ConfigError, ImageError, known_arguments
 from e2e_jax.intake import Intake
 from e2e_jax.ops.batch import bucket, list_to_batch
-from e2e_jax.runner import Compilation, Runner
+from e2e_jax.runner import Compilation
 from e2e_jax.staging import Staging
 from e2e_jax.types import Array, PaddedImages
 
@@ -29,7 +30,7 @@ type OnError = Literal["raise", "skip"]
 
 
 @known_arguments
-def load(path: str | os.PathLike[str], *, precision: str | None = None) -> Predictor:
+def load(path: str | os.PathLike[str], *, precision: str | None = None, engine: EngineName = "xla") -> Predictor:
     """Opens an artifact; none of the classes it was made with is imported.
 
     Programs are compiled when they are first needed, and kept for later processes in the user's cache folder, by
@@ -39,14 +40,17 @@ def load(path: str | os.PathLike[str], *, precision: str | None = None) -> Predi
     Args:
         path: A file written by `export`, or a folder with its members.
         precision: ``"float32"``, ``"bfloat16"`` or ``"fastest"``, of those it was exported with; the most exact one
-            by default. The fastest is bfloat16 on CPUs that have instructions for it.
+            by default. The fastest is bfloat16 on CPUs that have instructions for it. Other engines have float32.
+        engine: What runs it: ``"xla"``, ``"onnxruntime"`` or ``"openvino"`` on the CPU, which need a file exported
+            with ``onnx=True`` and the extra of that name, or ``"fastest"`` of those there are, found out in two
+            seconds with the stored photo.
 
     Returns:
         A `Predictor` on the default device of this process.
 
     Raises:
         ArtifactError: There is none, it is damaged, of a newer format, or unreadable for this JAX.
-        ConfigError: It was not exported with that precision.
+        ConfigError: It was not exported with that precision or for that engine, or the engine is not installed.
 
     Source:
         Programs by ``jax.export``, parameters by Orbax.
@@ -58,7 +62,7 @@ def load(path: str | os.PathLike[str], *, precision: str | None = None) -> Predi
           Received: missing.e2e: there is no such file
           Fix: check the path, copy the file again, or export it anew.
     """
-    return Predictor(read_bundle(path, precision))
+    return Predictor(read_bundle(path, precision), engine)
 
 
 class Predictor:
@@ -66,11 +70,12 @@ class Predictor:
 
     Args:
         bundle: What `load` read.
+        engine: As for `load`.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, engine: EngineName = "xla") -> None:
         self._bundle = bundle
-        self._runner = Runner(bundle.programs, list(bundle.params.values()))
+        self.engine, self._runner = runner_of(bundle, engine)
         self._staging = Staging()
         self._intake = Intake(bundle.manifest.signature["inputs"]["images"], bundle.preprocess)
 
@@ -164,7 +169,7 @@ class Predictor:
         if "ragged" in self._bundle.programs:
             runs.append(self._runner.network(self._fit(list(photo))))
         worst = max(sample.difference(expected, sample.by_name(outputs)) for outputs in runs)
-        known = self.manifest.precisions[self._bundle.precision]["difference"] * sample.scale(expected)
+        known = known_difference(self._bundle, self.engine) * sample.scale(expected)
         tolerance = float(self.manifest.samples["tolerance"]) + known
         if not worst <= tolerance:
             fix = "do not use it here; export it again with the versions installed, and report the device."
@@ -179,7 +184,8 @@ class Predictor:
     def __repr__(self) -> str:
         inputs = self.signature["inputs"]["images"]
         takes = f"{inputs['dtype']}[{', '.join(str(n) for n in inputs['shape'])}]"
-        return f"Predictor({self.manifest.name!r}, images={takes}, labels={len(self.manifest.labels)})"
+        engine = "" if self.engine == "xla" else f", engine={self.engine!r}"
+        return f"Predictor({self.manifest.name!r}, images={takes}, labels={len(self.manifest.labels)}{engine})"
 
     def _predict_list(self, sources: Sequence[Any], on_error: OnError, progress: bool) -> list[Any]:
         results: list[Any] = []
@@ -216,7 +222,7 @@ class Predictor:
         if "ragged" not in self._bundle.programs:
             return [self._predict_batch(image[None])[0] for image in images]
         self._runner.expect_network(bucket(len(images), smallest=1))
-        return self._results(self._runner.network(_filled(self._fit(images))), len(images))
+        return self._results(self._runner.network(self._runner.filled(self._fit(images))), len(images))
 
     def _fit(self, images: list[np.ndarray]) -> Array:
         """Each image through the geometry, in the bucket of its own size."""
@@ -229,7 +235,8 @@ class Predictor:
 
     def _predict_batch(self, images: np.ndarray) -> list[Any]:
         parts = [images[at : at + LARGEST_BATCH] for at in range(0, len(images), LARGEST_BATCH)]
-        return [result for part in parts for result in self._results(self._runner.dense(_filled(part)), len(part))]
+        outputs = [(self._runner.dense(self._runner.filled(part)), len(part)) for part in parts]
+        return [result for found, count in outputs for result in self._results(found, count)]
 
     def _results(self, outputs: Any, wanted: int) -> list[Any]:
         """Typed results of the first ``wanted`` rows; the rest only filled the batch."""
@@ -237,12 +244,6 @@ class Predictor:
         if self._bundle.postprocess is not None:
             return self._bundle.postprocess.build(rows)
         return [jax.tree.map(lambda leaf, at=at: leaf[at], rows) for at in range(wanted)]
-
-
-def _filled(batch: Array) -> Array:
-    """A batch filled with zeros up to a power of two, so that few batch sizes are compiled."""
-    missing = bucket(len(batch), smallest=1) - len(batch)
-    return np.pad(batch, ((0, missing), *((0, 0),) * (batch.ndim - 1))) if missing else batch
 
 
 class LoadedModule(nnx.Module):

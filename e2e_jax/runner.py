@@ -14,6 +14,7 @@ import numpy as np
 from jax import export as jax_export
 
 from e2e_jax.compiled import Call, compiled
+from e2e_jax.ops.batch import bucket
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +74,11 @@ class Runner:
         if ("network", (x.shape,)) not in self._calls:
             shapes = [jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in params]
             threading.Thread(target=self._ready, args=("network", shapes, x)).start()
+
+    def filled(self, batch: Any) -> Any:
+        """A batch filled with zeros up to a power of two, so that few batch sizes are compiled."""
+        missing = bucket(len(batch), smallest=1) - len(batch)
+        return np.pad(batch, ((0, missing), *((0, 0),) * (batch.ndim - 1))) if missing else batch
 
     def inverse(self, sizes: np.ndarray, boxes: np.ndarray, keypoints: np.ndarray) -> dict[str, np.ndarray]:
         """Boxes ``(b, n, 4)`` and key points ``(b, m, 2)`` of network inputs, in photos of ``sizes`` (b, 2)."""

@@ -34,6 +34,7 @@ class Bundle:
         preprocess: The transforms that this process knows, for size checks on the host.
         postprocess: The post-processor, for its host half.
         sample: Stored input and expected outputs.
+        onnx: Name to ONNX program, where there are some.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class Bundle:
     preprocess: Transform
     postprocess: Postprocess | None
     sample: tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
+    onnx: dict[str, bytes]
 
 
 def read_bundle(path: str | os.PathLike[str], precision: str | None = None) -> Bundle:
@@ -112,6 +114,7 @@ def _assemble(path: Path, manifest: Manifest, members: dict[str, bytes], precisi
         preprocess=known_steps(manifest.preprocess),
         postprocess=_postprocess(manifest),
         sample=(sample.unpack(path, members[samples["input"]]), sample.unpack(path, members[samples["outputs"]])),
+        onnx={name: members[member] for name, member in (manifest.onnx or {"members": {}})["members"].items()},
     )
 
 

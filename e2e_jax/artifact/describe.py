@@ -32,6 +32,7 @@ def manifest(
     dtype: str,
     accuracies: Mapping[str, Accuracy],
     measured: Mapping[Convolution, Measured],
+    onnx: dict[str, Any] | None = None,
 ) -> Manifest:
     """Of an artifact with these members."""
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
@@ -52,6 +53,7 @@ def manifest(
         programs=_program_records(members),
         precisions={precision: found._asdict() for precision, found in accuracies.items()},
         ways=[_way_record(convolution, found) for convolution, found in measured.items()],
+        onnx=onnx,
         params=params.describe(traced.leaves),
         samples={"input": sample.INPUT, "outputs": sample.OUTPUTS, "tolerance": sample.TOLERANCE},
         versions={package: importlib.metadata.version(package) for package in PACKAGES},

@@ -9,9 +9,10 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from e2e_jax.artifact import archive, params, programs, sample
+from e2e_jax.artifact import archive, onnx_programs, params, programs, sample
 from e2e_jax.artifact.accuracy import MAX_DIFFERENCE
 from e2e_jax.artifact.describe import INPUT_RANGES, manifest
+from e2e_jax.artifact.onnx_programs import Wanted
 from e2e_jax.artifact.options import LoweringOptions, outputs
 from e2e_jax.artifact.traced import Sizes, Traced
 from e2e_jax.errors import ConfigError, known_arguments
@@ -33,6 +34,7 @@ def export(
     precision: str | Sequence[str] = "float32",
     max_difference: float = MAX_DIFFERENCE,
     tune: bool = False,
+    onnx: Wanted = False,
 ) -> Path:
     """Writes a model with its transforms, parameters, labels and a self-test as one artifact.
 
@@ -49,13 +51,16 @@ def export(
         max_difference: How far an output may be from the model's on the stored sample: of a probability, or of
             what the network returns as a part of its largest output.
         tune: Measure on this machine's CPU how each convolution is best computed, rather than go by rule.
+        onnx: Add the model as ONNX programs for other engines, see `load`: ``True`` for all of it, ``"network"``
+            for the network alone, where a transform has no ONNX form. Needs the extra ``onnx``.
 
     Returns:
         The path.
 
     Raises:
         ConfigError: The model is no `EndToEnd`, or cannot be traced with symbolic shapes; an option is unknown; a
-            precision leads too far off; or ``tune`` on another device than a CPU.
+            precision or ONNX leads too far off; ``tune`` on another device than a CPU; or what ONNX is asked for
+            has no form there.
         ArtifactError: The place cannot be written; what stood there before is unchanged.
 
     Source:
@@ -78,6 +83,7 @@ def export(
     if not isinstance(name, str | None):
         raise ConfigError("export: name must be a str.", f"{name=}", "leave it out to use the file's name.")
     options = LoweringOptions.checked(lower, precision, max_difference, tune)
+    wish = onnx_programs.Wish.checked(onnx, options.max_difference)
     target = archive.as_path("export", path)
     with _steps(progress) as step:
         traced = Traced(model)
@@ -89,8 +95,10 @@ def export(
         compiled = step("tracing programs", lambda: programs.serialize(traced, sizes, variants))
         accuracies = step("checking accuracy", lambda: options.accuracies(traced, compiled, photo, expected))
         stored = step("storing parameters", lambda: params.save(traced.leaves))
+        in_onnx = step("writing ONNX", lambda: onnx_programs.written(traced, sizes, photo, expected, wish))
         samples = {sample.INPUT: sample.pack({"images": photo}), sample.OUTPUTS: sample.pack(expected)}
         members = {f"programs/{kind}.jax": content for kind, content in compiled.items()} | stored | samples
+        members |= in_onnx.members
         said = manifest(
             model,
             traced,
@@ -100,6 +108,7 @@ def export(
             dtype=dtype,
             accuracies=accuracies,
             measured=measured,
+            onnx=in_onnx.record,
         )
         everything = {archive.MANIFEST: said.to_json()} | members
         step("writing", lambda: archive.write(target, everything, directory=directory))
@@ -110,7 +119,7 @@ class _steps:
     """A progress bar over the named steps of an export."""
 
     def __init__(self, shown: bool) -> None:
-        self.bar = tqdm(total=7, disable=not shown, delay=1.0, leave=False, unit="step")
+        self.bar = tqdm(total=8, disable=not shown, delay=1.0, leave=False, unit="step")
 
     def __enter__(self) -> Callable[[str, Callable[[], Any]], Any]:
         return self._run

@@ -11,11 +11,12 @@ from e2e_jax.artifact.archive import MANIFEST, damaged, digest
 from e2e_jax.artifact.schema import MANIFEST_FORM, NESTING, mismatch, nested_within
 from e2e_jax.errors import ArtifactError
 
-FORMAT = 2  # version of the artifact format this release writes; it reads this one and all earlier ones
+FORMAT = 3  # version of the artifact format this release writes; it reads this one and all earlier ones
 
 #: What a manifest of an earlier format says by saying nothing.
 ADDED: dict[int, dict[str, Any]] = {
-    1: {"precisions": {"float32": {"difference": 0.0, "agreement": 1.0}}, "ways": []},
+    1: {"precisions": {"float32": {"difference": 0.0, "agreement": 1.0}}, "ways": [], "onnx": None},
+    2: {"onnx": None},
 }
 
 
@@ -37,6 +38,7 @@ class Manifest:
         programs: Program name to member and platforms.
         precisions: Precision to how far its programs are off on the sample: largest difference and agreement.
         ways: How convolutions are computed whose way was measured, with the milliseconds of each; empty by rule.
+        onnx: Kind, members and opset of the ONNX programs, and how far they are off; ``None`` without them.
         params: Path, shape and dtype of each parameter, in the order the programs take them.
         samples: Members with an input and the outputs it must give, and the tolerance.
         versions: Of the packages that wrote the artifact.
@@ -56,6 +58,7 @@ class Manifest:
     programs: dict[str, Any]
     precisions: dict[str, Any]
     ways: list[dict[str, Any]]
+    onnx: dict[str, Any] | None
     params: list[dict[str, Any]]
     samples: dict[str, Any]
     versions: dict[str, str]

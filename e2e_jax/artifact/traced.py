@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -15,6 +15,7 @@ from flax.errors import TraceContextError
 from e2e_jax.artifact.params import Path_, named_leaves
 from e2e_jax.errors import SHOWN, ConfigError, blamed
 from e2e_jax.model import EndToEnd, split_at_geometry
+from e2e_jax.transforms.compose import Compose
 from e2e_jax.types import Array, PaddedImages
 
 PROBE = 1 << 15  # pixels; any image larger than every crop shows what sizes the geometry leaves
@@ -79,6 +80,11 @@ class Traced:
         except ConfigError:
             return False
         return True
+
+    def finish(self, change: Callable[[nnx.Module], nnx.Module]) -> Callable[[Array], Any]:
+        """What the network takes to outputs, with a changed network that holds its parameters."""
+        network = change(nnx.merge(self.graph, self.randomness, self.state))
+        return EndToEnd(Compose([]), network, self.postprocess).finish
 
     def _model(self, preprocess: Any, params: list[Array]) -> EndToEnd:
         flat = zip(nnx.to_flat_state(self.state), params, strict=True)

@@ -72,12 +72,12 @@ def _by_channel(picture: Picture, pads: str, axes: str, levels: list[float]) -> 
 
 def extended(picture: Picture, before: tuple[int, int], after: tuple[int, int], mode: str) -> Picture:
     """With a border of the picture's own pixels, however wide it is: ONNX's Pad mirrors once at most."""
-    xp, sizes = picture.xp, []
-    for axis, (size, low, high) in enumerate(zip(_size(picture), before, after, strict=True), ROWS):
+    xp = picture.xp
+    height, width = (n + low + high for n, low, high in zip(_size(picture), before, after, strict=True))
+    for axis, size, low, high in zip((ROWS, COLS), _size(picture), before, after, strict=True):
         place = inside(xp, xp.arange(-low, size + high), xp.row(size), mode)
         picture = taken(picture, place.name, axis)
-        sizes.append(size + low + high)
-    return picture.with_size(*sizes)
+    return picture.with_size(height, width)
 
 
 def taken(picture: Picture, places: str, axis: int) -> Picture:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +49,11 @@ class Graph:
         self.nodes.append((operation, inputs, output, attributes))
         return output
 
+    def named(self, name: str, output: str) -> str:
+        """The same under a name of its own, for an output of the graph."""
+        self.nodes.append(("Identity", (name,), output, {}))
+        return output
+
     def constant(self, values: Any, dtype: str) -> str:
         """The name of a constant; equal ones are stored once."""
         array = np.asarray(values, dtype)
@@ -69,7 +73,7 @@ class Graph:
         outputs: Sequence[Port],
         *,
         name: str,
-        metadata: Mapping[str, Any] | None = None,
+        versions: tuple[int, int] = (OPSET, IR_VERSION),
     ) -> bytes:
         """The serialised ``ModelProto``.
 
@@ -77,15 +81,15 @@ class Graph:
             inputs: Of the graph.
             outputs: Likewise; their names are those that `add` returned.
             name: Of the graph.
-            metadata: Key to whatever is JSON, for ``metadata_props``.
+            versions: Of the operations and of the format.
         """
         helper = _onnx().helper
         nodes = [helper.make_node(kind, ins, [out], **more) for kind, ins, out, more in self.nodes]
         constants = [_onnx().numpy_helper.from_array(array, n) for n, array in self.constants.items()]
         ends = ([_value_info(port) for port in ports] for ports in (inputs, outputs))
         graph = helper.make_graph(nodes, name, *ends, initializer=constants)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-        helper.set_model_props(model, {key: json.dumps(value) for key, value in (metadata or {}).items()})
+        opset, ir_version = versions
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
         return bytes(model.SerializeToString())
 
 

@@ -104,7 +104,7 @@ def resized(
         return _picked(picture, height, width, NEAREST[library, method])
     if (library, method) not in KERNELS or picture.dtype not in ("uint8", "float32"):
         raise no_form(step, f"method={method!r}, numerics={numerics!r} on {picture.dtype}")
-    widens = antialiases(antialias, numerics=library)  # type: ignore[arg-type]
+    widens = antialiases(antialias, numerics=library)
     kernel = KERNELS[library, method][0 if widens else 1]
     if not picture.is_bytes:
         return kernel.resize(picture, (height, width), widens)
