@@ -40,17 +40,18 @@ def window(
 def bordered(
     picture: Picture, before: tuple[Size, Size], after: tuple[Size, Size], fill: tuple[float, ...]
 ) -> Picture:
-    """With rows and columns of one colour before and after."""
-    borders = (*before, *after)
-    if all(isinstance(n, int) and n == 0 for n in borders):
+    """With rows and columns of one colour before and after.
+
+    All axes are named: ONNX Runtime 1.32 mistakes the others for them where it moves a Transpose past a Pad.
+    """
+    if all(isinstance(n, int) and n == 0 for n in (*before, *after)):
         return picture
-    pads = picture.xp.together(*borders)
-    axes = picture.graph.constant([ROWS, COLS], "int64")
+    pads = picture.xp.together(0, *before, 0, 0, *after, 0)  # before and after (n, h, w, c)
     levels = fill_levels(fill, picture.channels, np.dtype(picture.dtype)).tolist()
     if len(set(levels)) == 1:
-        name = picture.graph.add("Pad", picture.name, pads, picture.constant(levels[0]), axes)
+        name = picture.graph.add("Pad", picture.name, pads, picture.constant(levels[0]))
     else:
-        name = _by_channel(picture, pads, axes, levels)
+        name = _by_channel(picture, pads, levels)
     height, width = (n + low + high for n, low, high in zip(_size(picture), before, after, strict=True))
     return picture.with_size(height, width, name)
 
@@ -59,14 +60,14 @@ def _size(picture: Picture) -> tuple[Size, Size]:
     return picture.height, picture.width
 
 
-def _by_channel(picture: Picture, pads: str, axes: str, levels: list[float]) -> str:
+def _by_channel(picture: Picture, pads: str, levels: list[float]) -> str:
     """ONNX's Pad has one value for all channels."""
     add = picture.graph.add
     planes = []
     for channel, level in enumerate(levels):
         place = picture.graph.constant([channel], "int64")
         plane = add("Gather", picture.name, place, axis=CHANNELS)  # (n, h, w, 1)
-        planes.append(add("Pad", plane, pads, picture.constant(level), axes))
+        planes.append(add("Pad", plane, pads, picture.constant(level)))
     return add("Concat", *planes, axis=CHANNELS)
 
 

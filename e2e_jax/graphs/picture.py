@@ -9,7 +9,7 @@ from e2e_jax.errors import ConfigError
 from e2e_jax.graphs.graph import Graph, Port
 from e2e_jax.graphs.numbers import Arithmetic, Numbers, Size
 
-COUNT, ROWS, COLS, CHANNELS = 0, 1, 2, 3  # axes of (n, h, w, c)
+ROWS, COLS, CHANNELS = 1, 2, 3  # axes of (n, h, w, c)
 WAY_OUT = 'onnx="network" exports the network alone; or write the method as_onnx of a transform of your own.'
 
 
@@ -20,7 +20,6 @@ class Picture:
     Args:
         graph: They live in.
         name: There.
-        count: How many, in the graph.
         height: Pixels, an int where it is known.
         width: Likewise.
         channels: How many.
@@ -35,7 +34,6 @@ class Picture:
 
     graph: Graph
     name: str
-    count: Numbers
     height: Size
     width: Size
     channels: int
@@ -45,10 +43,10 @@ class Picture:
     @classmethod
     def of(cls, graph: Graph, name: str, *, channels: int, dtype: str) -> Picture:
         """An input of a graph, of any size."""
-        count, height, width = (
-            Numbers(graph, graph.add("Shape", name, start=axis, end=axis + 1)) for axis in (COUNT, ROWS, COLS)
+        height, width = (
+            Numbers(graph, graph.add("Shape", name, start=axis, end=axis + 1)) for axis in (ROWS, COLS)
         )
-        return cls(graph, name, count, height, width, channels, dtype)
+        return cls(graph, name, height, width, channels, dtype)
 
     @property
     def is_bytes(self) -> bool:

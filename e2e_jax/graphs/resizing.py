@@ -41,22 +41,15 @@ class Kernel(NamedTuple):
     def resize(self, picture: Picture, size: Extents, widens: bool) -> Picture:
         """Both axes; of bytes bytes, rounded after each pass."""
         if self.mode == "linear":
-            around = picture.xp.together(picture.count, *size, picture.channels)
-            return self._resized(picture, around, size, exclude_outside=int(widens), antialias=int(widens))
-        count = picture.count * picture.channels
-        moved = self._resized(
-            _planes(picture),
-            picture.xp.together(count, 1, *size),
-            size,
-            exclude_outside=int(self.drops),
-            antialias=int(widens),
-            cubic_coeff_a=self.sharpness,
-        )
+            return self._resized(picture, size, [ROWS, COLS], exclude_outside=int(widens), antialias=int(widens))
+        options = {"exclude_outside": int(self.drops), "cubic_coeff_a": self.sharpness}
+        moved = self._resized(_planes(picture), size, [2, 3], antialias=int(widens), **options)
         back = moved.apply("Reshape", picture.xp.together(-1, picture.channels, *size))  # (n, c, h, w)
         return back.apply("Transpose", perm=CHANNELS_LAST)
 
-    def _resized(self, picture: Picture, around: str, size: Extents, **options: Any) -> Picture:
-        return picture.apply("Resize", "", "", around, mode=self.mode, **options).with_size(*size)
+    def _resized(self, picture: Picture, size: Extents, axes: list[int], **options: Any) -> Picture:
+        sizes = picture.xp.together(*size)
+        return picture.apply("Resize", "", "", sizes, mode=self.mode, axes=axes, **options).with_size(*size)
 
 
 def _planes(picture: Picture) -> Picture:
