@@ -76,6 +76,7 @@ class Predictor:
     def __init__(self, bundle: Bundle, engine: EngineName = "xla") -> None:
         self._bundle = bundle
         self.engine, self._runner = runner_of(bundle, engine)
+        self._asked = engine
         self._staging = Staging()
         self._intake = Intake(bundle.manifest.signature["inputs"]["images"], bundle.preprocess)
 
@@ -184,7 +185,7 @@ class Predictor:
     def __repr__(self) -> str:
         inputs = self.signature["inputs"]["images"]
         takes = f"{inputs['dtype']}[{', '.join(str(n) for n in inputs['shape'])}]"
-        engine = "" if self.engine == "xla" else f", engine={self.engine!r}"
+        engine = "" if self._asked == "xla" else f", engine={self.engine!r}"
         return f"Predictor({self.manifest.name!r}, images={takes}, labels={len(self.manifest.labels)}{engine})"
 
     def _predict_list(self, sources: Sequence[Any], on_error: OnError, progress: bool) -> list[Any]:
