@@ -92,10 +92,10 @@ def export(
         variants = step("rewriting the network", lambda: options.variants(traced, sizes, measured))
         photo = sample.picture(*sample.size(traced.whole), channels, dtype)
         expected = step("running the sample", lambda: outputs(traced.dense, traced, photo))
+        in_onnx = step("writing ONNX", lambda: onnx_programs.written(traced, sizes, photo, expected, wish))
         compiled = step("tracing programs", lambda: programs.serialize(traced, sizes, variants))
         accuracies = step("checking accuracy", lambda: options.accuracies(traced, compiled, photo, expected))
         stored = step("storing parameters", lambda: params.save(traced.leaves))
-        in_onnx = step("writing ONNX", lambda: onnx_programs.written(traced, sizes, photo, expected, wish))
         samples = {sample.INPUT: sample.pack({"images": photo}), sample.OUTPUTS: sample.pack(expected)}
         members = {f"programs/{kind}.jax": content for kind, content in compiled.items()} | stored | samples
         members |= in_onnx.members

@@ -33,6 +33,7 @@ def joined(first: bytes, second: bytes, name: str) -> bytes:
 
     apart = onnx.compose.add_prefix(opened(second), "network/", rename_inputs=False, rename_outputs=False)
     whole = onnx.compose.merge_models(opened(first), apart, io_map=[(name, name)], name="model")
+    del whole.opset_import[1:]  # it names the same one twice
     return bytes(whole.SerializeToString())
 
 

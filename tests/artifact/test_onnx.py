@@ -1,4 +1,4 @@
-"""ONNX programs in an artifact: the same answers by every engine, plain use without our code, and what is refused."""
+"""ONNX programs in an artifact: the same answers by every engine, plain use without our code, what is refused."""
 
 import importlib.util
 import json
