@@ -48,8 +48,8 @@ def _opened(bundle: Bundle, engine: str, xla: Runner) -> OnnxRunner:
 def _fastest(bundle: Bundle, xla: Runner) -> tuple[str, AnyRunner]:
     """With the stored photo, engines in turn."""
     runners: dict[str, Any] = {XLA: xla}
-    if "model" in bundle.onnx:
-        runners |= {name: _opened(bundle, name, xla) for name in ENGINES if not missing(name)}
+    if "preprocess" in bundle.onnx:
+        runners |= {name: _opened(bundle, name, xla) for name in _installed()}
     if len(runners) == 1:
         return XLA, xla
     photo = bundle.sample[0]["images"]
@@ -57,6 +57,11 @@ def _fastest(bundle: Bundle, xla: Runner) -> tuple[str, AnyRunner]:
     timings = interleave(contestants, repeats=ROUNDS, warmup=2, progress=False, budget=BUDGET)
     best = min(timings, key=lambda timing: timing.median).name
     return best, runners[best]
+
+
+def _installed() -> list[str]:
+    """Those that need not only their own packages but ONNX Runtime's."""
+    return [] if missing("onnxruntime") else [name for name in ENGINES if not missing(name)]
 
 
 def known_difference(bundle: Bundle, engine: str) -> float:

@@ -15,7 +15,7 @@ from PIL import Image
 import e2e_jax as e2e
 from e2e_jax.cli import main
 
-COMMANDS = {"demo": ["FOLDER", "--output"], "predict": ["MODEL", "FILE", "--json"], "inspect": ["MODEL", "--json"],
+COMMANDS = {"demo": ["FOLDER", "--output", "--onnx"], "predict": ["MODEL", "FILE", "--json"], "inspect": ["MODEL", "--json"],
             "verify": ["MODEL"], "bench": ["--runs", "--batch", "--json", "--plot", "--quick"]}  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def test_predict_of_a_model_without_labels_shows_its_outputs(tmp_path, png, caps
 def test_inspect_shows_the_card_or_the_manifest(tiny_file, capsys):
     assert main(["inspect", str(tiny_file)]) == 0
     assert capsys.readouterr().out.startswith(
-        "tiny   (e2e artifact, format 2)\ntakes     images: uint8[b, h, w, 3]"
+        "tiny   (e2e artifact, format 3)\ntakes     images: uint8[b, h, w, 3]"
     )
     assert main(["inspect", str(tiny_file), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["labels"] == ["red", "green", "blue", "gray"]

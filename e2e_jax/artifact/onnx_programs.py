@@ -28,7 +28,7 @@ from e2e_jax.types import Array
 
 FOLDER = "onnx/"
 WEIGHTS = FOLDER + LOCATION
-INPUT, BETWEEN = "images", "x"  # names of the photos, and of what the network takes
+INPUT, BETWEEN = "images", "network_input"  # names of the photos, and of what the network takes
 
 type Wanted = bool | Literal["network"]
 
@@ -155,15 +155,15 @@ def _known(traced: Traced, sizes: Sizes, expected: dict[str, np.ndarray]) -> dic
 def _differences(
     traced: Traced, contents: dict[str, bytes], photo: np.ndarray, expected: dict[str, np.ndarray]
 ) -> dict[str, float]:
-    """Of the outputs of ``network`` from the same ``x`` and of ``model`` from the photo, and of ``x`` itself.
+    """Of the outputs of ``network`` from the same input and of ``model`` from the photo, and of that input.
 
-    Those of outputs are relative where they exceed 1, that of ``x`` is in its own units.
+    Those of outputs are relative where they exceed 1, that of the input is in its own units.
     """
     x = np.asarray(traced.whole(photo))
     found = {"network": _difference(contents["network"], x, expected)}
     if "model" in contents:
         apart = OnnxRuntime(contents["preprocess"])(photo) - x
-        found |= {"model": _difference(contents["model"], photo, expected), BETWEEN: float(np.abs(apart).max())}
+        found |= {"model": _difference(contents["model"], photo, expected), "input": float(np.abs(apart).max())}
     return found
 
 

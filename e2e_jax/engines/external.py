@@ -73,7 +73,7 @@ def inlined(content: bytes, weights: bytes) -> bytes:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             tensor.raw_data = _part(tensor, weights)
             tensor.ClearField("external_data")
-            tensor.data_location = onnx.TensorProto.DEFAULT
+            tensor.ClearField("data_location")
     return bytes(model.SerializeToString())
 
 

@@ -25,7 +25,7 @@ def joined(first: bytes, second: bytes, name: str) -> bytes:
 
     Example:
         >>> from e2e_jax.engines.onnx_graph import to_onnx
-        >>> half = to_onnx(lambda x: x / 2, (3,), output_names=["x"])
+        >>> half = to_onnx(lambda x: x / 2, (3,), input_name="photo", output_names=["x"])
         >>> [node.op_type for node in opened(joined(half, to_onnx(lambda x: x.sum(1), (3,)), "x")).graph.node]
         ['Div', 'ReduceSum']
     """

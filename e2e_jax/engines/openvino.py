@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import importlib
 import sys
 import threading
 from collections.abc import Iterator
@@ -62,7 +61,6 @@ class OpenVINO:
             if batch is not None:
                 rest = model.inputs[0].get_partial_shape()[1:]
                 model.reshape([batch, *(size.get_length() for size in rest)])
-            _widen(model)
             self.compiled = core.compile_model(model, "CPU", options)
         self._own = threading.local()  # a request serves one thread at a time
 
@@ -75,22 +73,6 @@ class OpenVINO:
             self._own.request = self.compiled.create_infer_request()
         found = self._own.request.infer([x])
         return [np.array(found[output]) for output in self.compiled.outputs]
-
-
-def _widen(model: Any) -> None:
-    """Gives resizes filters that widen: OpenVINO 2026.4 reads ``antialias`` of ONNX's Resize and ignores it."""
-    operations = importlib.import_module("openvino.opset11")
-    for node in [node for node in model.get_ops() if node.get_type_name() == "Interpolate"]:
-        asked = node.get_attributes()
-        if not asked["antialias"]:
-            continue
-        image, sizes, *axes = (port.get_source_output() for port in node.inputs())
-        mode = "bicubic_pillow" if asked["mode"] == "cubic" else "bilinear_pillow"
-        at = axes[0] if axes else np.arange(len(image.get_partial_shape()), dtype=np.int64)
-        nothing = [0] * len(image.get_partial_shape())
-        options = {"cube_coeff": asked["cube_coeff"], "axes": at}
-        resize = operations.interpolate(image, sizes, mode, "sizes", nothing, nothing, **options)
-        _openvino().utils.replace_node(node, resize)
 
 
 class _SignalStack(ctypes.Structure):

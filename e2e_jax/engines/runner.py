@@ -15,8 +15,8 @@ from e2e_jax.engines.onnxruntime import OnnxRuntime
 from e2e_jax.engines.openvino import OpenVINO
 from e2e_jax.errors import ArtifactError, ConfigError
 
-OPENED = {"onnxruntime": OnnxRuntime, "openvino": OpenVINO}
-PROGRAMS = ("model", "preprocess", "network", "weights")
+NETWORKS = {"onnxruntime": OnnxRuntime, "openvino": OpenVINO}
+PROGRAMS = ("preprocess", "network", "weights")
 
 
 class _Inverts(Protocol):
@@ -25,6 +25,9 @@ class _Inverts(Protocol):
 
 class OnnxRunner:
     """Has the methods of `e2e_jax.runner.Runner`; nothing is compiled for a shape.
+
+    Transforms run in ONNX Runtime whatever runs the network: OpenVINO 2026.4 ignores ``antialias``, and its own
+    resizes that widen take seconds for the first photo of each size.
 
     Args:
         engine: A key of `ENGINES`.
@@ -38,7 +41,7 @@ class OnnxRunner:
     """
 
     def __init__(self, engine: str, programs: Mapping[str, bytes], outputs: Any, xla: _Inverts) -> None:
-        require([engine])
+        require(list(dict.fromkeys(["onnxruntime", engine])))
         if lacking := [name for name in PROGRAMS if name not in programs]:
             fix = "export it again with export(..., onnx=True)."
             found = f"engine={engine!r} and a file without {', '.join(lacking)}"
@@ -48,7 +51,7 @@ class OnnxRunner:
 
     def dense(self, images: np.ndarray) -> Any:
         """``(b, h, w, c)`` photos to outputs."""
-        return jax.tree.unflatten(self.outputs, self._model.run(images))
+        return self.network(self._preprocess(images))
 
     def ragged(self, pixels: np.ndarray, sizes: np.ndarray) -> np.ndarray:
         """Padded photos to network inputs of one size, each from its own pixels."""
@@ -72,23 +75,18 @@ class OnnxRunner:
         return self.xla.inverse(sizes, boxes, keypoints)
 
     @functools.cached_property
-    def _model(self) -> Any:
-        return self._open("model")
+    def _preprocess(self) -> OnnxRuntime:
+        return self._open("preprocess", "onnxruntime")
 
     @functools.cached_property
-    def _preprocess(self) -> Any:
-        return self._open("preprocess")
+    def _network(self) -> OnnxRuntime | OpenVINO:
+        return self._open("network", self.engine)
 
-    @functools.cached_property
-    def _network(self) -> Any:
-        return self._open("network")
-
-    def _open(self, name: str) -> Any:
+    def _open(self, name: str, engine: str) -> Any:
         content = inlined(self.programs[name], self.programs["weights"])
         try:
-            return OPENED[self.engine](content)
+            return NETWORKS[engine](content)
         except Exception as error:  # engines meet what they cannot read with errors of their own
             fix = 'export the artifact again, or load it with engine="xla".'
-            title = ENGINES[self.engine].title
-            expected = f"load: {title} must be able to read onnx/{name}.onnx."
+            expected = f"load: {ENGINES[engine].title} must be able to read onnx/{name}.onnx."
             raise ArtifactError(expected, f"{type(error).__name__}: {str(error)[:200]}", fix) from error

@@ -115,7 +115,7 @@ def test_an_unzipped_artifact_is_an_artifact(tmp_path, tiny_file, predictor):
 
 def test_card_tells_what_it_takes_does_and_returns(predictor):
     lines = card(predictor.manifest).splitlines()
-    assert lines[0] == "tiny   (e2e artifact, format 2)"
+    assert lines[0] == "tiny   (e2e artifact, format 3)"
     assert "takes     images: uint8[b, h, w, 3] in 0..255" in lines
     assert "steps     Resize(20)" in lines
     assert "network   12 parameters in 1 arrays" in lines

@@ -160,10 +160,10 @@ def test_the_manifest_tells_kind_members_and_differences(file):
     said = e2e.load(file).manifest.onnx
     assert (said["kind"], said["opset"]) == ("model", 23)
     assert said["members"]["weights"] == "onnx/weights.bin"
-    assert said["difference"].keys() == {"network", "model", "x"}
+    assert said["difference"].keys() == {"network", "model", "input"}
     assert 0 < said["difference"]["network"] <= 1e-4
     assert said["difference"]["model"] <= NEAR
-    assert said["difference"]["x"] <= 1.01 / 255 / 0.25  # one level
+    assert said["difference"]["input"] <= 1.01 / 255 / 0.25  # one level
 
 
 def test_a_step_without_a_form_is_refused_by_name_and_the_network_alone_is_not(tmp_path):
@@ -247,6 +247,10 @@ def test_the_fastest_of_those_installed_is_chosen_and_named(file, monkeypatch):
     assert asked == ["xla", "onnxruntime", "openvino"]
     assert predictor.engine == "onnxruntime"
     assert "engine='onnxruntime'" in repr(predictor)
+    monkeypatch.setattr(choice, "missing", lambda name: ["it"] if name == "openvino" else [])
+    asked.clear()
+    assert e2e.load(file, engine="fastest").engine == "onnxruntime"
+    assert asked == ["xla", "onnxruntime"]
     monkeypatch.setattr(choice, "missing", lambda name: ["it"] if name == "onnxruntime" else [])
     assert "engine='xla'" in repr(e2e.load(file, engine="fastest"))
 
@@ -263,18 +267,18 @@ def test_an_export_that_leads_too_far_off_is_refused(tmp_path):
 def test_a_model_that_reaches_for_other_files_is_not_opened(file, tmp_path):
     members = archive.read(file)
     for change in ({"location": "/etc/passwd"}, {"offset": "99999999"}, {"length": "-4"}):
-        read = onnx.load_from_string(members["onnx/model.onnx"])
+        read = onnx.load_from_string(members["onnx/network.onnx"])
         tensor = next(t for t in read.graph.initializer if t.external_data)
         for entry in tensor.external_data:
             entry.value = change.get(entry.key, entry.value)
-        path = rewrite(file, tmp_path / "other.e2e", members={"onnx/model.onnx": read.SerializeToString()})
+        path = rewrite(file, tmp_path / "other.e2e", members={"onnx/network.onnx": read.SerializeToString()})
         with pytest.raises(ArtifactError, match="ONNX programs must be whole"):
             e2e.load(path, engine="onnxruntime").predict(photo()[None])
 
 
 def test_a_model_that_is_none_is_an_artifact_error(file, tmp_path):
-    damaged = rewrite(file, tmp_path / "a.e2e", members={"onnx/model.onnx": b"\xff\xff"})
-    empty = rewrite(file, tmp_path / "b.e2e", members={"onnx/model.onnx": b""})
+    damaged = rewrite(file, tmp_path / "a.e2e", members={"onnx/network.onnx": b"\xff\xff"})
+    empty = rewrite(file, tmp_path / "b.e2e", members={"onnx/preprocess.onnx": b""})
     for path in (damaged, empty):
         with pytest.raises(ArtifactError, match="load: "):
             e2e.load(path, engine="onnxruntime").predict(photo()[None])
