@@ -15,8 +15,8 @@ from PIL import Image
 import e2e_jax as e2e
 from e2e_jax.cli import main
 
-COMMANDS = {"demo": ["FOLDER", "--output", "--onnx"], "predict": ["MODEL", "FILE", "--json"], "inspect": ["MODEL", "--json"],
-            "verify": ["MODEL"], "bench": ["--runs", "--batch", "--json", "--plot", "--quick"]}  # fmt: skip
+COMMANDS = {"demo": ["FOLDER", "--output", "--onnx"], "predict": ["MODEL", "FILE", "--json"],
+            "inspect": ["MODEL", "--json"], "verify": ["MODEL"], "bench": ["--runs", "--batch", "--json", "--plot", "--quick"]}  # fmt: skip
 
 
 @pytest.fixture
