@@ -16,7 +16,8 @@ import e2e_jax as e2e
 from e2e_jax.cli import main
 
 COMMANDS = {"demo": ["FOLDER", "--output", "--onnx"], "predict": ["MODEL", "FILE", "--json"],
-            "inspect": ["MODEL", "--json"], "verify": ["MODEL"], "bench": ["--runs", "--batch", "--json", "--plot", "--quick"]}  # fmt: skip
+            "inspect": ["MODEL", "--json"], "verify": ["MODEL"],
+            "bench": ["--runs", "--batch", "--json", "--plot", "--quick"]}  # fmt: skip
 
 
 @pytest.fixture
