@@ -118,7 +118,7 @@ def test_a_pipeline_nested_too_deeply_is_refused(tiny_file, tmp_path, manifest):
 
 
 def test_a_newer_format_is_named_with_what_to_do(tiny_file, tmp_path):
-    path = rewrite(tiny_file, tmp_path / "new.e2e", manifest={"format": 3})
+    path = rewrite(tiny_file, tmp_path / "new.e2e", manifest={"format": 4})
     with pytest.raises(e2e.ArtifactError) as caught:
         e2e.load(path)
     assert str(caught.value).splitlines() == [

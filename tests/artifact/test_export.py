@@ -44,7 +44,7 @@ def test_the_manifest_names_the_hash_of_every_other_member(tiny_file, manifest):
 
 
 def test_the_manifest_describes_the_model(manifest):
-    assert (manifest["format"], manifest["name"], manifest["labels"]) == (2, "tiny", LABELS)
+    assert (manifest["format"], manifest["name"], manifest["labels"]) == (3, "tiny", LABELS)
     assert manifest["preprocess"] == tiny_model().preprocess.config
     assert manifest["postprocess"] == {"type": "Classify", "top_k": 3, "activation": "softmax"}
     assert manifest["numerics"] == {"0": "pillow", "1": "pillow", "2": "pillow"}
