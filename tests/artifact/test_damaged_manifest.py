@@ -122,8 +122,8 @@ def test_a_newer_format_is_named_with_what_to_do(tiny_file, tmp_path):
     with pytest.raises(e2e.ArtifactError) as caught:
         e2e.load(path)
     assert str(caught.value).splitlines() == [
-        "load: the artifact's format must be at most 2.",
-        f"  Received: format 3: {path}",
+        "load: the artifact's format must be at most 3.",
+        f"  Received: format 4: {path}",
         "  Fix: install a newer e2e_jax.",
     ]
 
