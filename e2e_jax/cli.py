@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="export EfficientNet-Lite0 and label the sample photos")
     demo.add_argument("photos", nargs="?", default="data_samples", metavar="FOLDER", help="photos to label")
     demo.add_argument("--output", default="build/efficientnet_lite0.e2e", metavar="FILE", help="the artifact")
+    demo.add_argument("--onnx", action="store_true", help="also write an artifact with ONNX programs and run those")
     demo.set_defaults(run=_demo)
     predict = commands.add_parser("predict", help="label image files")
     predict.add_argument("model", metavar="MODEL", help="an .e2e artifact")
@@ -81,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
 def _demo(options: argparse.Namespace) -> int:
     from e2e_jax import demo  # commands import what they need: --help answers at once
 
-    return demo.run(options.output, options.photos)
+    return demo.run(options.output, options.photos, onnx=options.onnx)
 
 
 def _predict(options: argparse.Namespace) -> int:

@@ -23,16 +23,30 @@ from e2e_jax.zoo.efficientnet import efficientnet_lite0
 NOT_PHOTOS = {".md", ".py", ".txt"}
 
 
-def run(output: str, photos: str) -> int:
-    """Exports EfficientNet-Lite0 to ``output`` and labels the files in ``photos`` from another process."""
+def run(output: str, photos: str, *, onnx: bool = False) -> int:
+    """Exports EfficientNet-Lite0 to ``output`` and labels the files in ``photos`` from another process.
+
+    With ``onnx`` a second artifact, with ONNX programs, is written beside it, and labels them in ONNX Runtime.
+    """
     folder = Path(photos)
     if not folder.is_dir():
         fix = "run it from the project's folder, or name a folder of photos: e2e-jax demo FOLDER."
         raise ImageError("demo: the photos must be in a folder.", photos, fix)
     print("exporting EfficientNet-Lite0 with its transforms, labels and a self-test …", flush=True)
-    path = export(classifier("efficientnet_lite0"), output)
+    model = classifier("efficientnet_lite0")
+    path = export(model, output)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, one file\n", flush=True)
-    return subprocess.run([sys.executable, "-m", "e2e_jax.demo", str(path), photos], check=False).returncode
+    code = _in_another_process(path, photos, "xla")
+    if code or not onnx:
+        return code
+    print("\nexporting it again with ONNX programs for other engines …", flush=True)
+    second = export(model, path.with_name(f"{path.stem}_onnx{path.suffix}"), onnx=True)
+    print(f"{second}: {second.stat().st_size / 1e6:.1f} MB, labelled by ONNX Runtime\n", flush=True)
+    return _in_another_process(second, photos, "onnxruntime")
+
+
+def _in_another_process(path: Path, photos: str, engine: str) -> int:
+    return subprocess.run([sys.executable, "-m", "e2e_jax.demo", str(path), photos, engine], check=False).returncode
 
 
 def label_photos(predictor: Predictor, folder: Path) -> None:
@@ -79,9 +93,11 @@ def _by_hand(image: Image.Image) -> np.ndarray:
 
 def main(arguments: list[str]) -> int:
     """The second process: knows the artifact, not how it was made."""
-    artifact, photos = arguments
-    predictor = load(artifact)
+    artifact, photos, engine = arguments
+    predictor = load(artifact, engine=engine)  # type: ignore[arg-type]  # a word from the command line
     label_photos(predictor, Path(photos))
+    if engine != "xla":
+        return 0
     first: Any = next(file for file in sorted(Path(photos).iterdir()) if file.suffix in {".jpg", ".png"})
     print("\n" + compare_latency(predictor, decode(first)))
     return 0

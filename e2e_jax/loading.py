@@ -11,6 +11,7 @@ from typing import Any
 from e2e_jax.artifact import archive, rebuild
 from e2e_jax.artifact.bundle import Bundle, Stored, UnreadableProgram, assemble, programs_of, read_stored
 from e2e_jax.bare import BareNetwork
+from e2e_jax.choice import EngineName
 from e2e_jax.errors import ArtifactError, ConfigError, known_arguments
 from e2e_jax.predictor import Predictor
 from e2e_jax.transforms.check import flag
@@ -26,6 +27,7 @@ def load(
     path: str | os.PathLike[str],
     *,
     precision: str | None = None,
+    engine: EngineName = "xla",
     transforms: bool = True,
     factory: Callable[..., Any] | None = None,
     trust: Any = None,
@@ -43,7 +45,10 @@ def load(
     Args:
         path: A file written by `export`, or a folder with its members.
         precision: ``"float32"``, ``"bfloat16"`` or ``"fastest"``, of those it was exported with; the most exact one
-            by default. The fastest is bfloat16 on CPUs that have instructions for it.
+            by default. The fastest is bfloat16 on CPUs that have instructions for it. Other engines have float32.
+        engine: What runs it: ``"xla"``, ``"onnxruntime"`` or ``"openvino"`` on the CPU, which need a file exported
+            with ``onnx=True`` and the extra of that name, or ``"fastest"`` of those there are, found out in two
+            seconds with the stored photo.
         transforms: Whether photos come in and typed results go out. ``False`` leaves the bare network: arrays that
             it takes come in, ``(b, …)``, and what it returns goes out.
         factory: Makes the network, if programs must be made anew; called with the arguments that the file records.
@@ -58,8 +63,8 @@ def load(
     Raises:
         ArtifactError: There is none, it is damaged, of a newer format, not signed, or neither readable for this
             JAX nor to be made anew.
-        ConfigError: It was not exported with that precision, or does not hold the network apart; or ``trust`` is no
-            key, or cryptography is missing.
+        ConfigError: It was not exported with that precision or for that engine, or does not hold the network apart;
+            the engine or cryptography is not installed; or ``trust`` is no key.
 
     Source:
         Programs by ``jax.export``, parameters by Orbax.
@@ -72,15 +77,21 @@ def load(
           Fix: check the path, copy the file again, or export it anew.
     """
     stored = read_stored(path, trust=trust)
-    kind = Predictor if flag("load", "transforms", transforms) else BareNetwork
+    bare = not flag("load", "transforms", transforms)
+    if bare and engine != "xla":
+        fix = "leave engine out, or run onnx/network.onnx in it."
+        raise ConfigError("load: the bare network runs on XLA.", f"transforms=False, {engine=}", fix)
+    bundle = _bundle(stored, precision, factory)
+    return BareNetwork(bundle) if bare else Predictor(bundle, engine)
+
+
+def _bundle(stored: Stored, precision: str | None, factory: Callable[..., Any] | None) -> Bundle:
     if is_fresh(stored):
         try:
-            programs = programs_of(stored)
+            return assemble(stored, programs_of(stored), precision)
         except UnreadableProgram:
             pass  # `revived` says what else was tried
-        else:
-            return kind(assemble(stored, programs, precision))
-    return kind(revived(stored, precision, factory))
+    return revived(stored, precision, factory)
 
 
 def is_fresh(stored: Stored) -> bool:

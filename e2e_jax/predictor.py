@@ -15,12 +15,13 @@ from tqdm.auto import tqdm
 from e2e_jax.artifact import sample
 from e2e_jax.artifact.bundle import Bundle
 from e2e_jax.artifact.manifest import Manifest
+from e2e_jax.choice import EngineName, known_difference, runner_of, xla_of
 from e2e_jax.errors import ArtifactError, ConfigError, ImageError, known_arguments
 from e2e_jax.intake import Intake
 from e2e_jax.module import LoadedModule
-from e2e_jax.ops.batch import bucket, filled, list_to_batch
+from e2e_jax.ops.batch import bucket, list_to_batch
 from e2e_jax.parts import Parts
-from e2e_jax.runner import Compilation, Runner
+from e2e_jax.runner import Compilation
 from e2e_jax.staging import Staging
 from e2e_jax.streaming import ahead
 from e2e_jax.transforms.check import whole
@@ -38,11 +39,13 @@ class Predictor:
 
     Args:
         bundle: What `load` read.
+        engine: As for `load`.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, engine: EngineName = "xla") -> None:
         self._bundle = bundle
-        self._runner = Runner(bundle.programs, list(bundle.params.values()))
+        self.engine, self._runner = runner_of(bundle, engine)
+        self._asked = engine
         self._staging = Staging()
         self._intake = Intake(bundle.manifest.signature["inputs"]["images"], bundle.preprocess)
 
@@ -166,13 +169,8 @@ class Predictor:
     def tolerance(self) -> float:
         """How far outputs may be from the recorded ones: between machines, and of the precision."""
         scale = sample.scale(self._bundle.sample[1])
-        known = self.manifest.precisions[self._bundle.precision]["difference"] * scale
+        known = known_difference(self._bundle, self.engine) * scale
         return float(self.manifest.samples["tolerance"]) + known
-
-    @property
-    def engine(self) -> str:
-        """What runs the programs."""
-        return "xla"
 
     def suits(self, image: np.ndarray) -> bool:
         """Whether an array ``(h, w, c)`` is a photo this model takes."""
@@ -191,7 +189,7 @@ class Predictor:
         if not self._is_ragged:
             singles = [self.outputs(image[None]) for image in images]
             return {name: np.concatenate([single[name] for single in singles]) for name in singles[0]}
-        found = sample.by_name(self._answers(filled(self._fit(images))))
+        found = sample.by_name(self._answers(self._runner.filled(self._fit(images))))
         return {name: leaf[: len(images)] for name, leaf in found.items()}
 
     @known_arguments
@@ -258,14 +256,15 @@ class Predictor:
     def __repr__(self) -> str:
         inputs = self.signature["inputs"]["images"]
         takes = f"{inputs['dtype']}[{', '.join(str(n) for n in inputs['shape'])}]"
-        return f"Predictor({self.manifest.name!r}, images={takes}, labels={len(self.manifest.labels)})"
+        engine = "" if self._asked == "xla" else f", engine={self.engine!r}"
+        return f"Predictor({self.manifest.name!r}, images={takes}, labels={len(self.manifest.labels)}{engine})"
 
     @property
     def _is_ragged(self) -> bool:
         return "ragged" in self._bundle.programs
 
     def _parts(self) -> Parts:
-        return Parts(self._bundle, self._runner, self._intake, self._fit)
+        return Parts(self._bundle, xla_of(self._runner), self._intake, self._fit)
 
     def _stream(self, sources: Iterable[Any], options: _Options) -> Iterator[Any]:
         """Results in order, a chunk of photos at a time; the next chunk is decoded meanwhile."""
@@ -295,7 +294,7 @@ class Predictor:
         if not self._is_ragged:
             return [self._predict_batch(image[None])[0] for image in images]
         self._runner.expect_network(bucket(len(images), smallest=1))
-        return self._results(self._answers(filled(self._fit(images))), len(images))
+        return self._results(self._answers(self._runner.filled(self._fit(images))), len(images))
 
     def _answers(self, x: Array) -> Any:
         """From what the transforms leave to outputs."""
@@ -312,7 +311,8 @@ class Predictor:
 
     def _predict_batch(self, images: np.ndarray) -> list[Any]:
         parts = [images[at : at + LARGEST_BATCH] for at in range(0, len(images), LARGEST_BATCH)]
-        return [result for part in parts for result in self._results(self._runner.dense(filled(part)), len(part))]
+        outputs = [(self._runner.dense(self._runner.filled(part)), len(part)) for part in parts]
+        return [result for found, count in outputs for result in self._results(found, count)]
 
     def _results(self, outputs: Any, wanted: int) -> list[Any]:
         """Typed results of the first ``wanted`` rows; the rest only filled the batch."""

@@ -83,7 +83,15 @@ def _written_anew(stored: Stored, factory: Any, step: Any, progress: bool) -> di
         return step("writing programs", lambda: _programs_again(stored))
     members = build(model, plan, step, progress=progress)
     made = Manifest.from_members(stored.path, members)
-    return members | _manifest(dataclasses.replace(made, created=stored.manifest.created))
+    kept = _onnx_members(stored)  # these do not expire
+    hashes = made.members | {name: stored.manifest.members[name] for name in kept}
+    said = dataclasses.replace(made, created=stored.manifest.created, onnx=stored.manifest.onnx, members=hashes)
+    return members | kept | _manifest(said)
+
+
+def _onnx_members(stored: Stored) -> dict[str, bytes]:
+    record: Any = stored.manifest.onnx or {"members": {}}
+    return {name: stored.members[name] for name in record["members"].values()}
 
 
 def _manifest(manifest: Manifest) -> dict[str, bytes]:

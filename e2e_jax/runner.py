@@ -18,6 +18,7 @@ from jax import export as jax_export
 from e2e_jax.artifact.programs import PIPELINE
 from e2e_jax.compiled import Call, compiled
 from e2e_jax.errors import SHOWN, ArtifactError, E2EError
+from e2e_jax.ops.batch import filled
 
 type Key = tuple[str, tuple[tuple[int, ...], ...]]  # a program, and the shapes it is compiled for
 
@@ -96,6 +97,10 @@ class Runner:
             shapes = [jax.ShapeDtypeStruct((count, *aval.shape[1:]), aval.dtype) for aval in program.in_avals]
             (returned,), _ = jax.tree.unflatten(program.in_tree, shapes)
             self._ready("finish", returned)
+
+    def filled(self, batch: Any) -> Any:
+        """A batch filled up so that few batch sizes are compiled."""
+        return filled(batch)
 
     def inverse(self, sizes: np.ndarray, boxes: np.ndarray, keypoints: np.ndarray) -> dict[str, np.ndarray]:
         """Boxes ``(b, n, 4)`` and key points ``(b, m, 2)`` of network inputs, in photos of ``sizes`` (b, 2)."""

@@ -14,11 +14,14 @@ import numpy as np
 
 from e2e_jax.artifact import rebuild, sample
 from e2e_jax.artifact.bundle import Bundle, assemble, read_stored
+from e2e_jax.choice import AnyRunner, runner_of, xla_of
+from e2e_jax.engines.catalog import ENGINES
 from e2e_jax.errors import ArtifactError, ConfigError
 from e2e_jax.ops.batch import list_to_batch
 from e2e_jax.runner import Runner
 
 CLOSE = 1e-4  # of the largest output: how far two ways on one machine may be apart; sums differ in order
+ENGINES_APART = 5e-3  # of a probability: other engines resize to within a level, see `e2e_jax.graphs`
 SMALLER = ((1.0, 1.0), (0.75, 1.0), (1.0, 0.66))  # parts of the stored photo, as photos of other sizes
 
 type Outputs = dict[str, np.ndarray]
@@ -28,7 +31,7 @@ class Loaded(Protocol):
     """What is asked of a predictor."""
 
     _bundle: Bundle
-    _runner: Runner
+    _runner: AnyRunner
 
     @property
     def tolerance(self) -> float: ...
@@ -127,7 +130,7 @@ def _checks(predictor: Loaded, factory: Callable[..., Any] | None) -> Iterator[C
     photo = predictor._bundle.sample[0]["images"][0]
     expected = predictor._bundle.sample[1]
     close = max(CLOSE, predictor._bundle.manifest.precisions[predictor._bundle.precision]["difference"])
-    close *= sample.scale(expected)
+    close = (close if predictor.engine == "xla" else ENGINES_APART) * sample.scale(expected)
     dense = predictor.outputs(photo[None])
     yield Check("the stored sample replays", sample.difference(expected, dense), predictor.tolerance)
     photos = list(_of_other_sizes(predictor, photo))
@@ -139,6 +142,25 @@ def _checks(predictor: Loaded, factory: Callable[..., Any] | None) -> Iterator[C
     yield _padded(predictor, photo)
     yield _parts(predictor, photo, dense, close)
     yield _rebuilt(predictor, photo, dense, factory)
+    yield from _engines(predictor, photo)
+
+
+def _engines(predictor: Loaded, photo: np.ndarray) -> Iterator[Check]:
+    """The stored photo in every other engine, end to end, beside XLA."""
+    bundle = predictor._bundle
+    if "preprocess" not in bundle.onnx:
+        return
+    xla = sample.by_name(xla_of(predictor._runner).dense(photo[None]))
+    tolerance = ENGINES_APART * sample.scale(xla)
+    for engine in (name for name in ENGINES if name != predictor.engine):
+        promise = f"{ENGINES[engine].title} = XLA, photo to answer"
+        try:
+            _, runner = runner_of(bundle, engine)
+        except ConfigError as error:
+            yield Check(promise, None, tolerance, f"{error.expected} {error.received}")
+            continue
+        found = sample.by_name(runner.dense(photo[None]))
+        yield Check(promise, sample.difference(xla, found), tolerance)
 
 
 def _of_other_sizes(predictor: Loaded, photo: np.ndarray) -> Iterator[np.ndarray]:
@@ -172,7 +194,8 @@ def _parts(predictor: Loaded, photo: np.ndarray, whole: Outputs, close: float) -
     if not predictor._bundle.has_parts:
         return Check(promise, None, close, "the file does not hold them apart")
     returned = predictor.network(predictor.preprocess(photo[None]))
-    return Check(promise, sample.difference(whole, sample.by_name(predictor._runner.finish(returned))), close)
+    found = sample.by_name(xla_of(predictor._runner).finish(returned))
+    return Check(promise, sample.difference(whole, found), close)
 
 
 def _rebuilt(predictor: Loaded, photo: np.ndarray, whole: Outputs, factory: Any) -> Check:

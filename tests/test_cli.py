@@ -16,7 +16,7 @@ import e2e_jax as e2e
 from e2e_jax.cli import main
 
 COMMANDS = {
-    "demo": ["FOLDER", "--output"],
+    "demo": ["FOLDER", "--output", "--onnx"],
     "predict": ["MODEL", "FILE", "--json"],
     "inspect": ["MODEL", "--json"],
     "verify": ["MODEL", "--json", "--factory"],

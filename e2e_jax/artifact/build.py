@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from e2e_jax.artifact import archive, params, programs, sample
+from e2e_jax.artifact import archive, onnx_programs, params, programs, sample
 from e2e_jax.artifact.describe import manifest
 from e2e_jax.artifact.options import outputs
 from e2e_jax.artifact.plan import Plan, ways_of
 from e2e_jax.artifact.traced import Sizes, Traced
 from e2e_jax.model import EndToEnd
 
-STEPS = 6  # that `build` reports
+STEPS = 7  # that `build` reports
 
 type Step = Callable[[str, Callable[[], Any]], Any]  # reports what is being done, and does it
 
@@ -39,12 +39,15 @@ def build(model: EndToEnd, plan: Plan, step: Step, *, progress: bool) -> dict[st
     given = ways_of(ways)
     variants = step("rewriting the network", lambda: lowering.variants(traced, sizes, given))
     photo, expected = step("running the sample", lambda: _sample(traced, plan))
+    wish = onnx_programs.Wish(plan.onnx, lowering.max_difference)
+    in_onnx = step("writing ONNX", lambda: onnx_programs.written(traced, sizes, photo, expected, wish))
     compiled = step("tracing programs", lambda: programs.serialize(traced, sizes, variants))
     accuracies = step("checking accuracy", lambda: lowering.accuracies(traced, compiled, photo, expected))
     stored = step("storing parameters", lambda: params.save(traced.leaves))
     samples = {sample.INPUT: sample.pack({"images": photo}), sample.OUTPUTS: sample.pack(expected)}
     members = {f"programs/{kind}.jax": content for kind, content in compiled.items()} | stored | samples
-    said = manifest(model, traced, members, plan, accuracies=accuracies, ways=ways)
+    members |= in_onnx.members
+    said = manifest(model, traced, members, plan, accuracies=accuracies, ways=ways, onnx=in_onnx.record)
     return {archive.MANIFEST: said.to_json()} | members
 
 

@@ -40,6 +40,7 @@ class Bundle:
         preprocess: The transforms that this process knows, for size checks on the host.
         postprocess: The post-processor, for its host half.
         sample: Stored input and expected outputs.
+        onnx: Name to ONNX program, where there are some.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class Bundle:
     preprocess: Transform
     postprocess: Postprocess | None
     sample: tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
+    onnx: dict[str, bytes]
 
     @property
     def has_parts(self) -> bool:
@@ -150,6 +152,7 @@ def assemble(stored: Stored, loaded: dict[str, jax_export.Exported], precision: 
             preprocess=known_steps(manifest.preprocess),
             postprocess=postprocess_of(manifest),
             sample=sample_of(stored),
+            onnx={name: members[member] for name, member in (manifest.onnx or {"members": {}})["members"].items()},
         )
 
 

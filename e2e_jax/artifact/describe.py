@@ -29,6 +29,7 @@ def manifest(
     *,
     accuracies: Mapping[str, Accuracy],
     ways: Sequence[dict[str, Any]],
+    onnx: dict[str, Any] | None = None,
 ) -> Manifest:
     """Of an artifact with these members."""
     postprocess = model.postprocess.config if model.postprocess is not None else {}
@@ -53,6 +54,7 @@ def manifest(
         programs=_program_records(members),
         precisions={precision: found._asdict() for precision, found in accuracies.items()},
         ways=list(ways),
+        onnx=onnx,
         params=params.describe(traced.leaves),
         samples={"input": sample.INPUT, "outputs": sample.OUTPUTS, "tolerance": sample.TOLERANCE},
         versions=versions(),

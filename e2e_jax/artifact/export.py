@@ -13,6 +13,7 @@ from e2e_jax.artifact import archive, signing
 from e2e_jax.artifact.accuracy import MAX_DIFFERENCE
 from e2e_jax.artifact.build import STEPS, Step, build
 from e2e_jax.artifact.describe import INPUT_RANGES
+from e2e_jax.artifact.onnx_programs import Wanted, Wish
 from e2e_jax.artifact.options import LoweringOptions
 from e2e_jax.artifact.plan import Plan, in_mode
 from e2e_jax.artifact.record import Record
@@ -42,6 +43,7 @@ def export(
     epoch: float | None = None,
     revision: str | None = None,
     metadata: Mapping[str, Any] | None = None,
+    onnx: Wanted = False,
     sign_key: Any = None,
 ) -> Path:
     """Writes a model with its transforms, parameters, labels and a self-test as one artifact.
@@ -65,6 +67,8 @@ def export(
         epoch: Likewise.
         revision: Of the source that trained it, such as a commit.
         metadata: Anything else that JSON can hold, by name.
+        onnx: Add the model as ONNX programs for other engines, see `load`: ``True`` for all of it, ``"network"``
+            for the network alone, where a transform has no ONNX form. Needs the extra ``onnx``.
         sign_key: An Ed25519 private key, its PEM bytes or the path of its PEM file (extra ``sign``): writes
             ``path`` with ``.sig`` at its end beside the artifact, for ``load(..., trust=public_key)``.
 
@@ -73,7 +77,8 @@ def export(
 
     Raises:
         ConfigError: The model is no `EndToEnd`, or cannot be traced with symbolic shapes; an option is unknown; a
-            precision leads too far off; ``tune`` on another device than a CPU; or ``sign_key`` is no key.
+            precision or ONNX leads too far off; ``tune`` on another device than a CPU; what ONNX is asked for has
+            no form there; or ``sign_key`` is no key.
         ArtifactError: The place cannot be written; what stood there before is unchanged.
 
     Source:
@@ -92,11 +97,13 @@ def export(
         fix = "wrap it: EndToEnd(preprocess, network, postprocess)."
         raise ConfigError("export: the model must be an EndToEnd.", type(model).__name__, fix)
     target = archive.as_path("export", path)
+    lowering = LoweringOptions.checked(lower, precision, max_difference, tune)
     plan = Plan(
         channels=whole("export", "channels", channels, least=1),
         dtype=one_of("export", "dtype", dtype, tuple(INPUT_RANGES)),
         record=Record.checked(target.stem if name is None else name, step, epoch, revision, metadata),
-        lowering=LoweringOptions.checked(lower, precision, max_difference, tune),
+        lowering=lowering,
+        onnx=Wish.checked(onnx, lowering.max_difference).onnx,
         pipelines=_pipelines(train=train, validation=validation),
     )
     signer = None if sign_key is None else signing.private_key(sign_key)

@@ -16,7 +16,15 @@ FORMAT = 3  # version of the artifact format this release writes; it reads this 
 #: What a manifest of a format and of all before it says by saying nothing.
 ADDED: dict[int, dict[str, Any]] = {
     1: {"precisions": {"float32": {"difference": 0.0, "agreement": 1.0}}, "ways": []},
-    2: {"step": None, "epoch": None, "revision": None, "metadata": {}, "rebuild": None, "pipelines": {}},
+    2: {
+        "step": None,
+        "epoch": None,
+        "revision": None,
+        "metadata": {},
+        "rebuild": None,
+        "pipelines": {},
+        "onnx": None,
+    },
 }
 
 
@@ -45,6 +53,7 @@ class Manifest:
         programs: Program name to member and platforms.
         precisions: Precision to how far its programs are off on the sample: largest difference and agreement.
         ways: How convolutions are computed whose way was measured, with the milliseconds of each; empty by rule.
+        onnx: Kind, members and opset of the ONNX programs, and how far they are off; ``None`` without them.
         params: Path, shape and dtype of each parameter, in the order the programs take them.
         samples: Members with an input and the outputs it must give, and the tolerance.
         versions: Of the packages that wrote the artifact.
@@ -70,6 +79,7 @@ class Manifest:
     programs: dict[str, Any]
     precisions: dict[str, Any]
     ways: list[dict[str, Any]]
+    onnx: dict[str, Any] | None
     params: list[dict[str, Any]]
     samples: dict[str, Any]
     versions: dict[str, str]

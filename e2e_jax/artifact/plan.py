@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from flax import nnx
@@ -27,6 +27,7 @@ class Plan:
         lowering: How the network is made fast.
         pipelines: Further transforms by name.
         ways: Convolutions whose way has been measured before, as the manifest has it.
+        onnx: Which ONNX programs are added.
         sample: An input and its outputs to be stored, in the place of a picture and what the model makes of it.
     """
 
@@ -36,6 +37,7 @@ class Plan:
     lowering: LoweringOptions
     pipelines: Mapping[str, Transform] = dataclasses.field(default_factory=dict)
     ways: tuple[dict[str, Any], ...] = ()
+    onnx: bool | Literal["network"] = False
     sample: tuple[dict[str, np.ndarray], dict[str, np.ndarray]] | None = None
 
 

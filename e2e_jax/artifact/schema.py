@@ -58,6 +58,7 @@ MANIFEST_FORM: dict[str, Any] = {
     "programs": {str: {"member": str, "platforms": [str]}},
     "precisions": {str: {"difference": Number, "agreement": Number}},
     "ways": [{"convolution": CONVOLUTION, "way": str, "milliseconds": {str: Number}}],
+    "onnx": Maybe({"kind": str, "opset": int, "members": {str: str}, "difference": {str: Number}}),
     "params": [{"path": [str], "shape": [int], "dtype": str}],
     "samples": {"input": str, "outputs": str, "tolerance": Number},
     "versions": {str: str},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -69,6 +69,11 @@ class Traced:
     def finish(self, outputs: Any) -> Any:
         """What ``network`` returns to outputs."""
         return outputs if self.postprocess is None else self.postprocess(outputs)
+
+    def changed(self, change: Callable[[nnx.Module], nnx.Module]) -> Callable[[Array], Any]:
+        """What the network takes to outputs, with a changed network that holds its parameters."""
+        network = change(nnx.merge(self.graph, self.randomness, self.state))
+        return lambda x: self.finish(network(x))
 
     def smooth(self, images: Array) -> Array:
         """``(b, h, w, c)`` float32 photos in the units of the signature to what the network takes, unrounded."""

@@ -7,11 +7,11 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 from flax import nnx
 from PIL import Image
 
+from e2e_jax.engines.onnx_graph import plain
 from e2e_jax.errors import ConfigError
 from e2e_jax.model import EndToEnd
 from e2e_jax.transforms.base import Transform
@@ -128,18 +128,3 @@ class _ByHand:
 
     def normalize(self, x: np.ndarray) -> np.ndarray:
         return (x - np.asarray(MEAN, np.float32)) / np.asarray(STD, np.float32)
-
-
-def plain(network: nnx.Module) -> nnx.Module:
-    """A copy whose convolutions are JAX's own, whatever the network brings for a platform.
-
-    Example:
-        >>> conv = nnx.Conv(3, 4, (1, 1), conv_general_dilated=print, rngs=nnx.Rngs(0))
-        >>> plain(conv)(np.ones((1, 2, 2, 3), np.float32)).shape
-        (1, 2, 2, 4)
-    """
-    copy = nnx.clone(network)
-    for _, part in nnx.iter_modules(copy):
-        if isinstance(part, nnx.Conv):
-            part.conv_general_dilated = jax.lax.conv_general_dilated
-    return copy

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +22,24 @@ from e2e_jax.types import Array
 BATCH = "b"  # name of the free first axis in the graph
 
 
-def to_onnx(function: Callable[[Array], Any], shape: tuple[int, ...]) -> bytes:
+def to_onnx(
+    function: Callable[[Array], Any],
+    shape: tuple[int, ...],
+    *,
+    input_name: str = "x",
+    output_names: Sequence[str] | None = None,
+) -> bytes:
     """Converts a network to ONNX, with its parameters as constants and a batch of any size.
 
     Args:
-        function: From images ``(b, *shape)`` float32 to one array. Convolutions and pooling convert in the forms of
-            `nnx.Conv` and `nnx.max_pool`.
+        function: From images ``(b, *shape)`` float32 to one array, or several. Convolutions and pooling convert in
+            the forms of `nnx.Conv` and `nnx.max_pool`.
         shape: Of one image, ``(h, w, c)``.
+        input_name: In the graph.
+        output_names: Likewise, in order; jax2onnx makes some up if absent.
 
     Returns:
-        The serialised ``ModelProto``: one input, whose first axis is named `BATCH`, and one output.
+        The serialised ``ModelProto``: one input, whose first axis is named `BATCH`, and the outputs.
 
     Raises:
         ConfigError: jax2onnx cannot convert it, or is not installed.
@@ -52,10 +60,26 @@ def to_onnx(function: Callable[[Array], Any], shape: tuple[int, ...]) -> bytes:
 
     fix = "see jax2onnx for what it converts; without an engine's row the benchmark runs as it is."
     with blamed("to_onnx: jax2onnx must be able to convert the network.", fix), _quiet():
-        model = converter.to_onnx(traced, inputs=[(BATCH, *shape)])
+        names = {"input_names": [input_name], "output_names": output_names and list(output_names)}
+        model = converter.to_onnx(traced, inputs=[(BATCH, *shape)], **names)
     _fold_padding(model.graph)
     del model.graph.value_info[:]  # it keeps channels-last shapes of arrays it has made channels first
     return bytes(model.SerializeToString())
+
+
+def plain(network: nnx.Module) -> nnx.Module:
+    """A copy whose convolutions are JAX's own, whatever the network brings for a platform.
+
+    Example:
+        >>> conv = nnx.Conv(3, 4, (1, 1), conv_general_dilated=print, rngs=nnx.Rngs(0))
+        >>> plain(conv)(np.ones((1, 2, 2, 3), np.float32)).shape
+        (1, 2, 2, 4)
+    """
+    copy = nnx.clone(network)
+    for _, part in nnx.iter_modules(copy):
+        if isinstance(part, nnx.Conv):
+            part.conv_general_dilated = jax.lax.conv_general_dilated
+    return copy
 
 
 def _jax2onnx() -> Any:

@@ -46,4 +46,8 @@ class OnnxRuntime:
         self.input = self.session.get_inputs()[0].name
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        return np.asarray(self.session.run(None, {self.input: x})[0])
+        return self.run(x)[0]
+
+    def run(self, x: np.ndarray) -> list[np.ndarray]:
+        """All outputs of the graph."""
+        return [np.asarray(output) for output in self.session.run(None, {self.input: x})]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,9 +62,17 @@ class OpenVINO:
                 rest = model.inputs[0].get_partial_shape()[1:]
                 model.reshape([batch, *(size.get_length() for size in rest)])
             self.compiled = core.compile_model(model, "CPU", options)
+        self._own = threading.local()  # a request serves one thread at a time
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        return np.asarray(self.compiled(x)[0])
+        return self.run(x)[0]
+
+    def run(self, x: np.ndarray) -> list[np.ndarray]:
+        """All outputs of the graph."""
+        if not hasattr(self._own, "request"):
+            self._own.request = self.compiled.create_infer_request()
+        found = self._own.request.infer([x])
+        return [np.array(found[output]) for output in self.compiled.outputs]
 
 
 class _SignalStack(ctypes.Structure):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from types import ModuleType
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from e2e_jax.ops.axis import Form, Select, Taps
 from e2e_jax.ops.sizes import Size, value
@@ -27,16 +27,17 @@ class Extend(Select):
     def pull(self, xp: ModuleType, taps: Taps, form: Form) -> Taps:
         size = value(self.size)
         position = value(self.offset) + self.step * taps.position
-        return taps._replace(position=_inside(xp, position, size, self.mode))
+        return taps._replace(position=inside(xp, position, size, self.mode))
 
 
-def _inside(xp: ModuleType, position: Array, size: Size, mode: Extension) -> Array:
+def inside(xp: Any, position: Array, size: Size, mode: str) -> Array:
+    """Positions inside for positions anywhere, by the rule of ``mode``."""
     if mode == "edge":
         return xp.clip(position, 0, size - 1)
     return mirrored(xp, position, size, repeat=1 if mode == "symmetric" else 0)
 
 
-def mirrored(xp: ModuleType, position: Array, size: Size, *, repeat: int = 0) -> Array:
+def mirrored(xp: Any, position: Array, size: Size, *, repeat: int = 0) -> Array:
     """Positions inside for positions anywhere; at the turn the last pixel stands once more for each ``repeat``."""
     period = xp.maximum(2 * (size - 1 + repeat), 1)
     place = position % period

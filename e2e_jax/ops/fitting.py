@@ -35,7 +35,7 @@ def letterbox_size(height: Size, width: Size, *, frame: tuple[int, int], numeric
         >>> [letterbox_size(61, 133, frame=(50, 50), numerics=rule) for rule in ("pillow", "tf")]
         [(23, 50), (22, 50)]
     """
-    rule = {"opencv": _by_least_ratio, "torch": _by_integers, "tf": _by_float32}.get(numerics, _by_pillow)
+    rule = LETTERBOXES[numerics]
     if is_static(height) and is_static(width):
         tall, wide = rule(np, _scalar(np, height), _scalar(np, width), frame)
         return max(int(tall), 1), max(int(wide), 1)
@@ -70,6 +70,16 @@ def _by_integers(xp: Any, height: Array, width: Array, frame: tuple[int, int]) -
 def _by_float32(xp: Any, height: Array, width: Array, frame: tuple[int, int]) -> tuple[Array, Array]:
     tall, wide = _exact_float32(xp, height, width, frame)
     return xp.floor(tall), xp.floor(wide)
+
+
+#: Numerics to the rule for both sides of a letterbox, written for NumPy, JAX and sizes in an ONNX graph alike.
+LETTERBOXES = {
+    "pillow": _by_pillow,
+    "pillow13": _by_pillow,
+    "opencv": _by_least_ratio,
+    "torch": _by_integers,
+    "tf": _by_float32,
+}
 
 
 def _exact_float32(xp: Any, height: Array, width: Array, frame: tuple[int, int]) -> tuple[Array, Array]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from types import ModuleType
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -89,9 +90,9 @@ class Scaling:
         return (width * numerator) // denominator
 
 
-def to_single(xp: ModuleType, x: Array) -> Array:
+def to_single(xp: Any, x: Array) -> Array:
     """Doubles rounded to single precision, as doubles: XLA may drop a cast there and back, but not this."""
-    return x.astype(np.float32).astype(np.float64) if xp is np else jax.lax.reduce_precision(x, *SINGLE_PRECISION)
+    return jax.lax.reduce_precision(x, *SINGLE_PRECISION) if xp is jnp else x.astype(np.float32).astype(np.float64)
 
 
 def _divided(xp: ModuleType, numerator: Size, denominator: Size) -> Array:

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from e2e_jax.errors import ConfigError
+from e2e_jax.graphs.picture import Picture, no_form
 from e2e_jax.ops.placement import Part, placement
 from e2e_jax.ops.plans import Geometry
 from e2e_jax.ops.sizes import Extents, is_dimension
@@ -122,6 +123,33 @@ class Transform(Configured, abstract=True):
             [[300.0, 0.0, 400.0, 300.0]]
         """
         return inverse(self.steps_flat, points, size)
+
+    def as_onnx(self, picture: Picture) -> Picture:
+        """The same in an ONNX graph, as operations that engines are fast at.
+
+        Args:
+            picture: Images of one size in the graph.
+
+        Returns:
+            What the step makes of them: the same numbers, or where it resizes bytes numbers within one level.
+
+        Raises:
+            ConfigError: ONNX has no operations for it.
+
+        Example:
+            >>> from e2e_jax import transforms as T
+            >>> from e2e_jax.graphs.graph import Graph
+            >>> photos = Picture.of(Graph(), "images", channels=3, dtype="uint8")
+            >>> x = T.Compose([T.Resize(256), T.CenterCrop(224), T.ToTensor()]).as_onnx(photos)
+            >>> x.height, x.width, x.dtype
+            (224, 224, 'float32')
+        """
+        steps = self.steps_flat
+        if len(steps) == 1 and steps[0] is self:
+            raise no_form(type(self).__name__, repr(self))
+        for step in steps:
+            picture = step.as_onnx(picture)
+        return picture
 
     def resized(self, size: Extents) -> Extents:
         """Height and width of the result of this step alone; traced where they are drawn."""

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import jax
 
 from e2e_jax.errors import ConfigError
+from e2e_jax.graphs import color
+from e2e_jax.graphs.picture import Picture
 from e2e_jax.ops.color import BITS, channel_order, grayscale, invert, posterize, solarize, to_rgb
 from e2e_jax.ops.levels import Numerics
 from e2e_jax.transforms.base import Pointwise
@@ -44,6 +46,9 @@ class Grayscale(Pointwise):
     def apply(self, image: Array) -> jax.Array:
         return grayscale(image, channels=self.channels, numerics=self.numerics)
 
+    def as_onnx(self, picture: Picture) -> Picture:
+        return color.grayscale(picture, self.channels, self.numerics)
+
 
 class ToRGB(Pointwise):
     """Three channels from grey, from RGB, or from RGB with an alpha channel, which is left out.
@@ -62,6 +67,9 @@ class ToRGB(Pointwise):
 
     def apply(self, image: Array) -> jax.Array:
         return to_rgb(image)
+
+    def as_onnx(self, picture: Picture) -> Picture:
+        return color.selected(picture, (0, 0, 0) if picture.channels == 1 else (0, 1, 2))
 
 
 class ChannelOrder(Pointwise):
@@ -93,6 +101,9 @@ class ChannelOrder(Pointwise):
     def apply(self, image: Array) -> jax.Array:
         return channel_order(image, order=self.order)
 
+    def as_onnx(self, picture: Picture) -> Picture:
+        return color.selected(picture, self.order)
+
 
 class Invert(Pointwise):
     """Makes the negative.
@@ -111,6 +122,9 @@ class Invert(Pointwise):
 
     def apply(self, image: Array) -> jax.Array:
         return invert(image)
+
+    def as_onnx(self, picture: Picture) -> Picture:
+        return color.inverted(picture)
 
 
 class Posterize(Pointwise):
@@ -139,6 +153,9 @@ class Posterize(Pointwise):
     def apply(self, image: Array) -> jax.Array:
         return posterize(image, bits=self.bits)
 
+    def as_onnx(self, picture: Picture) -> Picture:
+        return color.posterized(picture, self.bits)
+
 
 class Solarize(Pointwise):
     """Makes the negative of all values from a threshold on.
@@ -163,3 +180,6 @@ class Solarize(Pointwise):
 
     def apply(self, image: Array) -> jax.Array:
         return solarize(image, threshold=self.threshold)
+
+    def as_onnx(self, picture: Picture) -> Picture:
+        return color.solarized(picture, self.threshold)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import jax
 
+from e2e_jax.graphs import color
+from e2e_jax.graphs.picture import Picture
 from e2e_jax.ops.enhance import KNOWN, WITH_TF, brightness, contrast, gamma, saturation
 from e2e_jax.ops.levels import Numerics
 from e2e_jax.ops.sizes import Extents
@@ -39,6 +41,9 @@ class Brightness(Pointwise):
     def apply(self, image: Array) -> jax.Array:
         return brightness(image, factor=self.factor, numerics=self.numerics)
 
+    def as_onnx(self, picture: Picture) -> Picture:
+        return color.blended(picture, None, self.factor)
+
 
 class Contrast(Imagewise):
     """Moves the values of an image away from its mean, or towards it.
@@ -66,6 +71,9 @@ class Contrast(Imagewise):
     def apply(self, image: Array, size: Extents, *numbers: Numbers) -> jax.Array:
         return contrast(image, factor=self.factor, numerics=self.numerics, size=size)
 
+    def as_onnx(self, picture: Picture) -> Picture:
+        return color.contrasted(picture, self.factor, self.numerics)
+
 
 class Saturation(Pointwise):
     """Makes colours stronger or weaker.
@@ -92,6 +100,9 @@ class Saturation(Pointwise):
 
     def apply(self, image: Array) -> jax.Array:
         return saturation(image, factor=self.factor, numerics=self.numerics)
+
+    def as_onnx(self, picture: Picture) -> Picture:
+        return color.saturation(picture, self.factor, self.numerics)
 
 
 class Gamma(Pointwise):
@@ -121,3 +132,6 @@ class Gamma(Pointwise):
 
     def apply(self, image: Array) -> jax.Array:
         return gamma(image, gamma=self.gamma, gain=self.gain, numerics=self.numerics)
+
+    def as_onnx(self, picture: Picture) -> Picture:
+        return color.curved(picture, self.gamma, self.gain, self.numerics)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from e2e_jax.graphs import fitting
+from e2e_jax.graphs.geometry import bordered, window
+from e2e_jax.graphs.picture import Picture, no_form
 from e2e_jax.ops.dialects import Method, Numerics
 from e2e_jax.ops.framing import crop_resize_plan, crop_to_aspect_plan, letterbox_plan
 from e2e_jax.ops.plans import Geometry
@@ -54,6 +57,17 @@ class Letterbox(Resampling):
     def plan(self, geometry: Geometry) -> Geometry:
         return letterbox_plan(self.size, fill=self.fill, pad_first=self.pad_first, **self.how)(geometry)
 
+    def as_onnx(self, picture: Picture) -> Picture:
+        if self.pad_first:
+            border = fitting.aspect_border(picture, self.size)
+            return self.resized_onnx(bordered(picture, border, border, self.fill), *self.size)
+        if self.numerics == "tf":
+            raise no_form("Letterbox", 'numerics="tf"')
+        inner = self.resized_onnx(picture, *fitting.letterbox(picture, self.size, self.numerics))
+        rests = (edge - n for edge, n in zip(self.size, (inner.height, inner.width), strict=True))
+        top, left = (fitting.half(rest, self.numerics) for rest in rests)
+        return window(inner, -top, -left, *self.size, fill=self.fill)
+
 
 class CropToAspect(Resampling):
     """Cuts out the middle at the frame's aspect ratio, and resizes it to the frame.
@@ -90,6 +104,11 @@ class CropToAspect(Resampling):
 
     def plan(self, geometry: Geometry) -> Geometry:
         return crop_to_aspect_plan(self.size, **self.how)(geometry)
+
+    def as_onnx(self, picture: Picture) -> Picture:
+        tall, wide = fitting.aspect_window(picture, self.size)
+        top, left = (picture.height - tall) // 2, (picture.width - wide) // 2
+        return self.resized_onnx(window(picture, top, left, tall, wide), *self.size)
 
 
 class CropResize(Resampling):
@@ -137,5 +156,9 @@ class CropResize(Resampling):
         self.method, self.antialias, self.numerics = resampling("CropResize", method, antialias, numerics)
 
     def plan(self, geometry: Geometry) -> Geometry:
-        window = (self.top, self.left, self.height, self.width)
-        return crop_resize_plan(*window, size=self.size, **self.how)(geometry)
+        place = (self.top, self.left, self.height, self.width)
+        return crop_resize_plan(*place, size=self.size, **self.how)(geometry)
+
+    def as_onnx(self, picture: Picture) -> Picture:
+        cut = window(picture, self.top, self.left, self.height, self.width)
+        return self.resized_onnx(cut, *self.size)

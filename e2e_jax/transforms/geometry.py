@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from typing import Literal, cast
 
 from e2e_jax.errors import ConfigError
+from e2e_jax.graphs import fitting
+from e2e_jax.graphs.geometry import bordered, extended, flipped, window
+from e2e_jax.graphs.picture import COLS, ROWS, Picture, no_form
 from e2e_jax.ops.dialects import NUMERICS, Method, Numerics
 from e2e_jax.ops.extend import EXTENSIONS
 from e2e_jax.ops.framing import center_crop_or_resize_plan, longest_edge_plan
@@ -74,6 +77,14 @@ class Resize(Resampling):
             return longest_edge_plan(cast(int, self.max_size), **self.how)(geometry)
         return resize_plan(self.size, max_size=self.max_size, **self.how)(geometry)
 
+    def as_onnx(self, picture: Picture) -> Picture:
+        if isinstance(self.size, tuple):
+            return self.resized_onnx(picture, *self.size)
+        if self.size is None:
+            edge = cast(int, self.max_size)
+            return self.resized_onnx(picture, *fitting.letterbox(picture, (edge, edge), "torch"))
+        return self.resized_onnx(picture, *fitting.shorter_edge(picture, self.size, self.max_size, self.numerics))
+
 
 def _shorter(size: int | tuple[int, int] | None) -> float:
     """What ``max_size`` must exceed."""
@@ -125,15 +136,33 @@ class CenterCrop(Geometric):
             fix = "use numerics='opencv' or 'tf' without rounding, or resize before the crop."
             raise ConfigError("CenterCrop: smaller='resize' needs a rule.", f"{numerics=}, {rounding=}", fix)
 
+    @property
+    def _edges(self) -> tuple[int, int]:
+        return self.size if isinstance(self.size, tuple) else (self.size, self.size)
+
+    @property
+    def _resizes(self) -> bool:
+        """Whether images that are too small are resized."""
+        by_rule = self.numerics in RESIZING_CROPS and self.rounding in (None, "floor")
+        return self.smaller == "resize" or (by_rule and self.smaller is None)
+
+    @property
+    def _start(self) -> Rounding:
+        return self.rounding or ("floor" if self.numerics in RESIZING_CROPS else "half_even")
+
     def plan(self, geometry: Geometry) -> Geometry:
-        size = self.size if isinstance(self.size, tuple) else (self.size, self.size)
-        resizes = self.numerics in RESIZING_CROPS
-        if self.smaller == "resize" or (resizes and self.smaller is None and self.rounding in (None, "floor")):
-            return center_crop_or_resize_plan(size, numerics=self.numerics)(geometry)
-        rounding: Rounding = self.rounding or ("floor" if resizes else "half_even")
-        return center_crop_plan(*size, rounding=rounding, padding=self.smaller != "refuse", fill=self.fill)(
-            geometry
-        )
+        if self._resizes:
+            return center_crop_or_resize_plan(self._edges, numerics=self.numerics)(geometry)
+        padding = self.smaller != "refuse"
+        return center_crop_plan(*self._edges, rounding=self._start, padding=padding, fill=self.fill)(geometry)
+
+    def as_onnx(self, picture: Picture) -> Picture:
+        if self._resizes:
+            raise no_form("CenterCrop", f"{self!r}, which resizes images that are too small")
+        height, width = self._edges
+        top = fitting.middle(picture, picture.height - height, self._start)
+        left = fitting.middle(picture, picture.width - width, self._start)
+        return window(picture, top, left, height, width, None if self.smaller == "refuse" else self.fill)
 
 
 class Crop(Geometric):
@@ -182,6 +211,10 @@ class Crop(Geometric):
             geometry
         )
 
+    def as_onnx(self, picture: Picture) -> Picture:
+        fill = self.fill if self.padding else None
+        return window(picture, self.top, self.left, self.height, self.width, fill)
+
 
 class Pad(Geometric):
     """Adds a border.
@@ -214,6 +247,12 @@ class Pad(Geometric):
         left, top, right, bottom = self.padding
         return pad_plan(left, top, right, bottom, fill=self.fill, mode=self.mode)(geometry)
 
+    def as_onnx(self, picture: Picture) -> Picture:
+        left, top, right, bottom = self.padding
+        if self.mode == "constant":
+            return bordered(picture, (top, left), (bottom, right), self.fill)
+        return extended(picture, (top, left), (bottom, right), self.mode)
+
 
 class HorizontalFlip(Geometric):
     """Swaps left and right.
@@ -234,6 +273,9 @@ class HorizontalFlip(Geometric):
     def plan(self, geometry: Geometry) -> Geometry:
         return flip_plan("horizontal")(geometry)
 
+    def as_onnx(self, picture: Picture) -> Picture:
+        return flipped(picture, COLS)
+
 
 class VerticalFlip(Geometric):
     """Swaps top and bottom.
@@ -253,3 +295,6 @@ class VerticalFlip(Geometric):
 
     def plan(self, geometry: Geometry) -> Geometry:
         return flip_plan("vertical")(geometry)
+
+    def as_onnx(self, picture: Picture) -> Picture:
+        return flipped(picture, ROWS)

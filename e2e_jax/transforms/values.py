@@ -8,6 +8,8 @@ from typing import Literal, Self
 import jax
 
 from e2e_jax.errors import ConfigError
+from e2e_jax.graphs import values
+from e2e_jax.graphs.picture import Picture
 from e2e_jax.ops.values import (
     TO_UNIT,
     cast,
@@ -49,6 +51,9 @@ class ToTensor(Pointwise):
     def apply(self, image: Array) -> jax.Array:
         return to_tensor(image, numerics=self.numerics)
 
+    def as_onnx(self, picture: Picture) -> Picture:
+        return values.unit(picture, self.numerics)
+
 
 class Normalize(Pointwise):
     """``(image - mean) / std``, channel by channel.
@@ -78,6 +83,9 @@ class Normalize(Pointwise):
 
     def apply(self, image: Array) -> jax.Array:
         return normalize(image, mean=self.mean, std=self.std)
+
+    def as_onnx(self, picture: Picture) -> Picture:
+        return values.normalized(picture, self.mean, self.std)
 
     @classmethod
     def adapt(cls, images: Iterable[Array]) -> Self:
@@ -128,6 +136,9 @@ class Denormalize(Pointwise):
     def apply(self, image: Array) -> jax.Array:
         return denormalize(image, mean=self.mean, std=self.std)
 
+    def as_onnx(self, picture: Picture) -> Picture:
+        return values.scaled(picture, self.std, self.mean)
+
 
 class Rescale(Pointwise):
     """``image * scale + offset``, channel by channel.
@@ -155,6 +166,9 @@ class Rescale(Pointwise):
     def apply(self, image: Array) -> jax.Array:
         return rescale(image, scale=self.scale, offset=self.offset)
 
+    def as_onnx(self, picture: Picture) -> Picture:
+        return values.scaled(picture, self.scale, self.offset)
+
 
 class Cast(Pointwise):
     """Changes the dtype; integers saturate, floats to integers round half to even first.
@@ -179,6 +193,9 @@ class Cast(Pointwise):
 
     def apply(self, image: Array) -> jax.Array:
         return cast(image, dtype=self.dtype)
+
+    def as_onnx(self, picture: Picture) -> Picture:
+        return values.saturated(picture, self.dtype)
 
 
 #: What JAX computes with when 64-bit types are off.
@@ -208,3 +225,6 @@ class ToLayout(Pointwise):
 
     def apply(self, image: Array) -> jax.Array:
         return to_layout(image, layout=self.layout)
+
+    def as_onnx(self, picture: Picture) -> Picture:
+        return picture if self.layout == "HWC" else values.channels_first(picture)

@@ -255,7 +255,7 @@ def outcome(path: Path, original: Original, how: str) -> str:
         elif "dense" in how:
             predictor.predict(PHOTO[None])
         else:
-            predictor.verify()
+            predictor.replay()
     except e2e.ArtifactError as error:
         return "refused" if len(str(error).splitlines()) == 3 else f"fault: not three lines: {error}"
     except Exception as error:
@@ -278,7 +278,7 @@ def main(path: str, other: str, *numbers: str) -> None:
     faulthandler.enable()
     seed, first, step, last = map(int, numbers)
     original = Original(Path(path), Path(other))
-    e2e.load(path).verify()
+    e2e.load(path).replay()
     e2e.load(path).predict(PHOTO)
     ceiling = memory("VmSize") + CEILING
     resource.setrlimit(resource.RLIMIT_AS, (ceiling, ceiling))
