@@ -15,6 +15,7 @@ from e2e_jax.bench import command as bench
 from e2e_jax.errors import E2EError
 
 OK, BAD_INPUT, USAGE = 0, 1, 2  # exit codes
+ENGINES = ("xla", "onnxruntime", "openvino", "fastest")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     predict = commands.add_parser("predict", help="label image files")
     predict.add_argument("model", metavar="MODEL", help="an .e2e artifact")
     predict.add_argument("files", nargs="+", metavar="FILE", help="images of any size")
+    predict.add_argument("--engine", choices=ENGINES, default="xla", help="what runs it (default: %(default)s)")
     predict.add_argument("--json", action="store_true", help="one JSON object per file, with all candidates")
     predict.set_defaults(run=_predict)
     inspect = commands.add_parser("inspect", help="show what an artifact says about itself")
@@ -89,7 +91,7 @@ def _predict(options: argparse.Namespace) -> int:
     from e2e_jax.loading import load
 
     with _status(f"loading {options.model} and compiling it for {len(options.files)} files …"):
-        results = load(options.model).predict(list(options.files), on_error="skip")
+        results = load(options.model, engine=options.engine).predict(list(options.files), on_error="skip")
     for file, result in zip(options.files, results, strict=True):
         print(json.dumps(as_json(file, result)) if options.json else as_line(file, result))
     return BAD_INPUT if any(isinstance(result, E2EError) for result in results) else OK

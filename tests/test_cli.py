@@ -17,7 +17,7 @@ from e2e_jax.cli import main
 
 COMMANDS = {
     "demo": ["FOLDER", "--output", "--onnx"],
-    "predict": ["MODEL", "FILE", "--json"],
+    "predict": ["MODEL", "FILE", "--engine", "--json"],
     "inspect": ["MODEL", "--json"],
     "verify": ["MODEL", "--json", "--factory"],
     "refresh": ["MODEL", "--output", "--factory"],

@@ -30,6 +30,7 @@ def card(manifest: Manifest) -> str:
         _section("finish", [_finish(manifest)]),
         _section("returns", [_line(name, spec) for name, spec in manifest.signature["outputs"].items()]),
         _section("runs", [f"{kind} on {', '.join(p['platforms'])}" for kind, p in manifest.programs.items()]),
+        *([_section("onnx", [_onnx(manifest.onnx)])] if manifest.onnx else []),
         _section("accuracy", [_accuracy(*pair) for pair in manifest.precisions.items()]),
         *_recorded(manifest),
         _section("made", [manifest.created, ", ".join(f"{k} {v}" for k, v in manifest.versions.items())]),
@@ -68,6 +69,11 @@ def _line(name: str, spec: dict[str, Any]) -> str:
 def _accuracy(precision: str, found: dict[str, Any]) -> str:
     off, same = found["difference"], found["agreement"]
     return f"{precision}: off by at most {off:.2g} on the stored sample, same first answer for {same:.0%}"
+
+
+def _onnx(record: dict[str, Any]) -> str:
+    off = ", ".join(f"{name} {value:.2g}" for name, value in record["difference"].items())
+    return f"{record['kind']} in opset {record['opset']}; off on the stored sample: {off}"
 
 
 def _finish(manifest: Manifest) -> str:

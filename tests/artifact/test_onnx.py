@@ -17,6 +17,7 @@ import e2e_jax as e2e
 from e2e_jax import choice
 from e2e_jax import transforms as T
 from e2e_jax.artifact import archive
+from e2e_jax.artifact.card import card
 from e2e_jax.artifact.manifest import Manifest
 from e2e_jax.benchmark import Timing
 from e2e_jax.errors import ArtifactError, ConfigError, ImageError
@@ -68,6 +69,8 @@ def test_verify_compares_every_engine_with_xla(by_engine):
     apart = {check.promise.partition(" = ")[0]: check.difference for check in found.checks}
     assert 0 < apart["ONNX Runtime"] < NEAR
     assert 0 < apart["OpenVINO"] < NEAR
+    lines = card(by_engine["xla"].manifest).splitlines()
+    assert any(line.startswith("onnx      model in opset 23; off on the stored sample: network ") for line in lines)
 
 
 @pytest.mark.parametrize("name", OTHERS)
