@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
-import numpy as np
+import jax.numpy as jnp
 
 from e2e_jax.artifact.manifest import Manifest
 from e2e_jax.transforms.stored import step_lines
@@ -20,12 +21,13 @@ def card(manifest: Manifest) -> str:
     Returns:
         Text of about twenty lines.
     """
-    numbers = sum(int(np.prod(leaf["shape"])) for leaf in manifest.params)
+    numbers = sum(math.prod(leaf["shape"]) for leaf in manifest.params)
+    size = sum(math.prod(leaf["shape"]) * jnp.dtype(leaf["dtype"]).itemsize for leaf in manifest.params) / 1e6  # MB
     blocks = [
         [f"{manifest.name}   (e2e artifact, format {manifest.format})"],
         _section("takes", [_line(name, spec) for name, spec in manifest.signature["inputs"].items()]),
         _section("steps", step_lines(manifest.preprocess) or ["none"]),
-        _section("network", [f"{numbers:,} parameters in {len(manifest.params)} arrays"]),
+        _section("network", [f"{numbers:,} parameters in {len(manifest.params)} arrays, {size:.3g} MB"]),
         *(_section(name, step_lines(config) or ["none"]) for name, config in manifest.pipelines.items()),
         _section("finish", [_finish(manifest)]),
         _section("returns", [_line(name, spec) for name, spec in manifest.signature["outputs"].items()]),

@@ -119,7 +119,7 @@ def test_card_tells_what_it_takes_does_and_returns(predictor):
     assert lines[0] == "tiny   (e2e artifact, format 3)"
     assert "takes     images: uint8[b, h, w, 3] in 0..255" in lines
     assert "steps     Resize(20)" in lines
-    assert "network   12 parameters in 1 arrays" in lines
+    assert "network   12 parameters in 1 arrays, 4.8e-05 MB" in lines
     assert any(line.startswith("finish    Classify(top_k=3") and "red, green, blue" in line for line in lines)
     assert "          scores: float32[b, 3]" in lines
 

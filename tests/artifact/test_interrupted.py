@@ -70,7 +70,9 @@ def duration(writer, what, path):
     low = 0.002
     while (ending := killed(writer, what, path, 1, low)) == "killed":
         low *= 1.5
-        path = path if what == "export" else path.with_name(f"{path.name}+")  # a folder is never replaced
+        path = (
+            path if what in ("export", "refresh") else path.with_name(f"{path.name}+")
+        )  # a folder is never replaced
     assert ending == "done"
     return low
 
@@ -102,6 +104,22 @@ def test_kills_while_an_export_writes(writers, tmp_path):
         assert names[-1] in {names[-2], str(number)}
         assert ending == "killed" or names[-1] == str(number)
     assert 2 < len(set(names)) < KILLS - STARTS
+    archive.write(tmp_path / "last.e2e", members(1))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.e2e", "last.e2e"]
+
+
+def test_kills_while_a_refresh_writes(writers, tmp_path):
+    path, rng, replaced = tmp_path / "a.e2e", random.Random(53), []
+    writers[0].start("export", path, 1, seconds=0)
+    writers[0].told()
+    lasts = duration(writers[0], "refresh", path)
+    for number in range(KILLS):
+        before = path.stat().st_ino
+        ending = killed(writers[0], "refresh", path, number, rng.uniform(0, lasts))
+        replaced.append(path.stat().st_ino != before)
+        assert read_bundle(path).manifest.name == "1"
+        assert ending == "killed" or replaced[-1]
+    assert 0 < sum(replaced) < KILLS
     archive.write(tmp_path / "last.e2e", members(1))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.e2e", "last.e2e"]
 

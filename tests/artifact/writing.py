@@ -1,9 +1,10 @@
 """A process that writes artifacts, for tests that kill it or let two of them compete.
 
 ``python tests/artifact/writing.py`` prints ``ready`` once everything is imported and does what it reads from
-standard input, one line of JSON each, telling of it in a line: ``{"what": "write", "path": …, "number": 5}`` writes
-`members` 5 there, ``folder`` likewise as a folder, and ``export`` a tiny model with the number for its name. With
-``after`` another process writes, which is killed so many seconds later; with ``seconds`` it is done over and over.
+standard input, one line of JSON each, telling of it in a line: ``{"what": "write", "path": …, "number": 5}``
+writes `members` 5 there, ``folder`` likewise as a folder, ``export`` a tiny model with the number for its name,
+and ``refresh`` writes the artifact there anew. With ``after`` another process writes, which is killed so many
+seconds later; with ``seconds`` it is done over and over.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ def whole(content: dict[str, bytes]) -> int:
 def work(what: str, path: str, number: int) -> Callable[[], Any]:
     if what in ("write", "folder"):
         return lambda: archive.write(Path(path), members(number), directory=what == "folder")
+    if what == "refresh":
+        return lambda: e2e.refresh(path, progress=False)
     model = e2e.EndToEnd(T.Compose([T.ToTensor()]), (lambda p, x: x.mean((1, 2)) @ p, np.eye(3, dtype=np.float32)))
     return lambda: e2e.export(model, path, name=str(number), progress=False, lower=False)
 
