@@ -55,9 +55,7 @@ def point(path: str, batch: int, side: int) -> dict[str, Any]:
     predictor = e2e.load(path)
     photos = np.random.default_rng(0).integers(0, 256, (batch, side, side, 3), dtype=np.uint8)
     loaded = _memory("VmRSS")
-    (timing,) = interleave(
-        {"": lambda: predictor._runner.dense(photos)}, repeats=ROUNDS, progress=False, budget=SECONDS
-    )
+    (timing,) = interleave({"": lambda: predictor.outputs(photos)}, repeats=ROUNDS, progress=False, budget=SECONDS)
     peak = _memory("VmHWM")
     return {
         "batch": batch,

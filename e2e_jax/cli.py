@@ -60,7 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     predict = commands.add_parser("predict", help="label image files")
     predict.add_argument("model", metavar="MODEL", help="an .e2e artifact")
     predict.add_argument("files", nargs="+", metavar="FILE", help="images of any size")
-    predict.add_argument("--engine", choices=ENGINES, default="xla", help="what runs it (default: %(default)s)")
+    predict.add_argument(
+        "--engine", choices=ENGINES, default="xla", metavar="NAME", help=f"one of {', '.join(ENGINES)}"
+    )
     predict.add_argument("--json", action="store_true", help="one JSON object per file, with all candidates")
     predict.set_defaults(run=_predict)
     inspect = commands.add_parser("inspect", help="show what an artifact says about itself")

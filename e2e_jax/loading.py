@@ -132,7 +132,7 @@ def revived(stored: Stored, precision: str | None, factory: Callable[..., Any] |
         except ArtifactError as error:
             failed.append(f"{error.expected} {error.received}")
             continue
-        warnings.warn(f"{stored.path}: runs on {what}; call e2e_jax.refresh on it.", stacklevel=3)
+        warnings.warn(f"{stored.path}: runs on {what}; call e2e_jax.refresh on it.", stacklevel=5)
         return bundle
     versions = ", ".join(f"{name} {stored.manifest.versions.get(name)}" for name in ("jax", "jaxlib"))
     expected = "load: programs must be readable, or made anew, and give the recorded answers."

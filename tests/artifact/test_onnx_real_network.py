@@ -6,7 +6,6 @@ import numpy as np
 
 import e2e_jax as e2e
 from e2e_jax.decoding import decode
-from e2e_jax.model import split_at_geometry
 from e2e_jax.zoo.classifier import classifier
 
 PHOTOS = Path(__file__).parents[2] / "data_samples"
@@ -30,9 +29,8 @@ def test_every_engine_names_all_photos_as_xla_does(tmp_path):
     photos = [decode(file) for file in files]
     xla = e2e.load(path)
     expected = xla.predict(photos)
-    moved = xla._fit(photos)
-    scores = xla._runner.network(xla._runner.filled(moved))["scores"][: len(photos)]
-    x = np.asarray(split_at_geometry(model.preprocess)[1](moved))
+    x = xla.preprocess(photos)
+    scores = xla.outputs_of_list(photos)["scores"]
     for engine in ("onnxruntime", "openvino"):
         predictor = e2e.load(path, engine=engine)
         for found, wanted in zip(predictor.predict(photos), expected, strict=True):

@@ -28,7 +28,8 @@ PIPELINES = {
 @pytest.mark.parametrize("name", PIPELINES)
 def test_it_differs_from_the_bytes_by_their_rounding(name):
     pipeline, rounding = PIPELINES[name]
-    np.testing.assert_allclose(smooth(pipeline, FLOATS, "uint8"), pipeline(IMAGE), atol=rounding)
+    inner = 60 + IMAGE // 4  # so that no kernel overshoots what bytes hold
+    np.testing.assert_allclose(smooth(pipeline, np.float32(inner), "uint8"), pipeline(inner), atol=rounding)
 
 
 def test_a_resize_is_pillows_of_floats(pillow):
