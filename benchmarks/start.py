@@ -11,6 +11,8 @@ from pathlib import Path
 
 import e2e_jax as e2e
 from e2e_jax import zoo
+from e2e_jax.artifact.bundle import read_manifest
+from e2e_jax.artifact.manifest import FORMAT
 
 ARTIFACT = "build/efficientnet_lite0.e2e"
 PHOTO = "data_samples/coffee.jpg"
@@ -43,8 +45,8 @@ ROUNDS = 3
 
 
 def artifact() -> str:
-    """Path of the demo's artifact, exported if it is not there."""
-    if not Path(ARTIFACT).exists():
+    """Path of the demo's artifact, exported if it is not there or of an earlier format."""
+    if not Path(ARTIFACT).exists() or read_manifest(ARTIFACT).format < FORMAT:
         e2e.export(zoo.classifier("efficientnet_lite0"), ARTIFACT)
     return ARTIFACT
 
