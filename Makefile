@@ -13,8 +13,8 @@ help:  ## list the commands
 setup:  ## make the environment in .venv; does nothing when it is up to date
 	@.ci/setup
 
-demo: setup  ## export EfficientNet-Lite0 to one file and label the photos in data_samples/
-	@$(BIN)/e2e-jax demo
+demo: setup  ## export EfficientNet-Lite0 to one file and label the photos in data_samples/; ONNX=1 in ONNX Runtime too
+	@$(BIN)/e2e-jax demo $(if $(ONNX),--onnx)
 
 test: setup check  ## set up, then check
 

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
+
 from e2e_jax.artifact.archive import MANIFEST, damaged, digest
 from e2e_jax.artifact.schema import MANIFEST_FORM, NESTING, mismatch, nested_within
 from e2e_jax.errors import ArtifactError
@@ -107,9 +109,19 @@ class Manifest:
             fields = added | fields
         if wrong := mismatch(fields, MANIFEST_FORM):
             raise damaged(path, wrong)
+        if odd := [leaf["dtype"] for leaf in fields["params"] if not _is_dtype(leaf["dtype"])]:
+            raise damaged(path, f"parameters of no dtype that is known ({odd[0][:40]!r})")
         manifest = cls(**{name: fields[name] for name in MANIFEST_FORM})
         _check_hashes(path, manifest.members, members)
         return manifest
+
+
+def _is_dtype(name: str) -> bool:
+    try:
+        jnp.dtype(name)
+    except TypeError:
+        return False
+    return True
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
